@@ -16,6 +16,7 @@ from typing import Any
 from clbench.errors import ConfigurationError
 
 SPLITS = ("train", "val", "test")
+HEADS = ("sliced", "separate", "separate_zeros")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,19 @@ class Training:
         epochs: passes over the stage's data.
         batch_size: samples a step.
         last_batch: `keep` the smaller batch at the end of a pass, or `drop` it.
+        heads: how the optimiser sees the heads of task-incremental streams; others have a single one.
+            `sliced`: as one layer, whose idle rows have the gradient 0 and move on by momentum.
+            `separate`: each is a tensor with a state of its own, such as Adam's count of steps, and stands
+            still while no gradient reaches it, as with `zero_grad()` of today's torch. `separate_zeros`: so,
+            but once in use its gradient is 0 afterwards, as with `zero_grad(set_to_none=False)`, and it
+            moves on by momentum.
     """
 
     steps: int | None = 400
     epochs: int | None = None
     batch_size: int = 32
     last_batch: str = "keep"
+    heads: str = "sliced"
 
     def problems(self) -> list[str]:
         """Return a line for every rule that these values break."""
@@ -50,6 +58,11 @@ class Training:
             found.append(
                 "training.last_batch must be keep or drop; got "
                 f"training.last_batch={self.last_batch}. Choose one of the two."
+            )
+        if self.heads not in HEADS:
+            found.append(
+                f"training.heads must be one of {', '.join(HEADS)}; got training.heads={self.heads}. "
+                "Choose one of them."
             )
         return found
 

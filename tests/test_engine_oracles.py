@@ -1,9 +1,11 @@
 """The engine against code that is not ours: plain torch loops and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from test_engine_invariants import make, results
+from test_engine_invariants import assert_same_bits, make, results
 from torch import nn
 
 from clbench.config import Evaluation, Training
@@ -190,3 +192,64 @@ def test_recorded_task_loss_is_the_loss_of_the_batch_without_the_penalty():
     # The first step on B starts at θ_A in both: same batch, same θ, same task loss.
     first = int(np.argmax(later))
     assert found.training["task_loss"][first] == naive.training["task_loss"][first]
+
+
+def loop_with_heads(run, keeps_zeros, lam):
+    """A textbook loop with one `nn.Linear` a head; return the test loss of every task after every stage."""
+    stream = run.stream.build(run.seed)
+    layers = list(plain_network(run, stream))
+    body, whole = nn.Sequential(*layers[:-1]), layers[-1]
+    heads = nn.ModuleList()
+    for task in stream.tasks:
+        low, high = task.outputs
+        heads.append(nn.Linear(whole.in_features, high - low))
+        heads[-1].weight.data.copy_(whole.weight[low:high])
+        heads[-1].bias.data.copy_(whole.bias[low:high])
+    parameters = [*body.parameters(), *heads.parameters()]
+    options = {"momentum": 0.9} if isinstance(run.optimizer, SGD) else {}
+    optimizer = TORCH[type(run.optimizer)][0](parameters, lr=run.optimizer.lr, **options)
+    rows = []
+    for stage, task in enumerate(stream.tasks):
+        anchor = nn.utils.parameters_to_vector(parameters).detach().clone() if stage else None
+        bounds = step_bounds(len(task.train), run.training, steps_of(len(task.train), run.training), 0)
+        picked = task.train[batch_positions(run.seed, str(stage), len(task.train), bounds)]
+        for batch in picked.split([high - low for _, low, high in bounds]):
+            outputs = heads[stage](body(stream.inputs[batch].flatten(1)))
+            loss = nn.functional.cross_entropy(outputs, stream.targets[batch] - task.outputs[0])
+            if anchor is not None and lam:
+                loss = loss + lam * (nn.utils.parameters_to_vector(parameters) - anchor).square().sum()
+            optimizer.zero_grad(set_to_none=not keeps_zeros)
+            loss.backward()
+            optimizer.step()
+        row = []
+        for head, other in zip(heads, stream.tasks, strict=True):
+            outputs = head(body(stream.inputs[other.test].flatten(1))).detach()
+            targets = stream.targets[other.test] - other.outputs[0]
+            row.append(float(nn.functional.cross_entropy(outputs, targets)))
+        rows.append(row)
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(lr=0.02, momentum=0.9), Adam(lr=0.003)])
+@pytest.mark.parametrize("heads", ["separate", "separate_zeros"])
+@pytest.mark.parametrize("lam", [0.0, 0.1])
+def test_separate_heads_are_optimised_as_modules_of_their_own(optimizer, heads, lam):
+    training = Training(steps=17, batch_size=16, heads=heads)
+    strategy = Regularized(lam=lam) if lam else Naive()
+    run = make("task", strategy, optimizer=optimizer, training=training)
+    ours = stage_ends(results([run, replace(run, seed=1)])[0])
+    keeps_zeros = heads == "separate_zeros"
+    np.testing.assert_allclose(ours, loop_with_heads(run, keeps_zeros, lam), rtol=1e-4, atol=1e-5)
+    is_same = np.allclose(ours, loop_with_heads(run, not keeps_zeros, lam), rtol=1e-3)
+    assert is_same == (lam > 0)  # a penalty reaches every head, so none is idle
+    sliced = replace(run, training=replace(training, heads="sliced"))
+    assert not np.allclose(ours, stage_ends(results([sliced])[0]), rtol=1e-3) or isinstance(optimizer, SGD)
+
+
+@pytest.mark.parametrize("heads", ["separate", "separate_zeros"])
+def test_separate_heads_keep_their_bits_in_company(heads):
+    training = Training(steps=17, batch_size=16, heads=heads)
+    strategies = [Naive(), Regularized(lam=0.1), Regularized(lam=2.0), Joint()]
+    runs = [make("task", strategy, seed, training=training) for strategy in strategies for seed in (0, 1)]
+    for together, run in zip(results(runs), runs, strict=True):
+        assert_same_bits(together, results([run], share=False)[0])

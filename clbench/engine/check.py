@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from clbench.config import Run, fingerprint
+from clbench.engine.optimize import heads_problems
 from clbench.engine.scores import SCORES
 from clbench.errors import ConfigurationError, known
 from clbench.streams.base import Stream
@@ -40,7 +41,11 @@ def _problems_of(run: Run, streams: dict[str, Stream | list[str]]) -> list[str]:
     if isinstance(stream, list):
         return found + stream
     of_model = run.model.problems(stream)
-    found += of_model or run.strategy.fit_problems(stream, run.model.layout(stream))
+    if not of_model:
+        layout = run.model.layout(stream)
+        found += run.strategy.fit_problems(stream, layout)
+        found += heads_problems(run.training, layout, stream)
+    found += of_model
     for name in stream.scores:
         if name not in SCORES:
             found.append(f"A stream's scores must be known; got scores={name}. {known(SCORES)}")

@@ -15,6 +15,7 @@ from clbench.engine.batches import Batches
 from clbench.engine.data import step_bounds, steps_of
 from clbench.engine.evaluate import Evaluator, evaluation_steps
 from clbench.engine.losses import batch_loss
+from clbench.engine.optimize import bind_optimizer
 from clbench.engine.program import Program
 from clbench.engine.results import TRAINING_COLUMNS
 from clbench.strategies.autograd import penalty_by_autograd
@@ -173,7 +174,7 @@ class _Step:
             program.network.freeze([name for name, place in places if not self.factors[place].any()])
         if self.penalises:
             program.total_gradient = torch.zeros_like(program.theta)
-        self.take = program.bind_optimizer(program.total_gradient)
+        self.take = bind_optimizer(program, program.total_gradient)
         if self.observes or self.factors is not None:
             program.before = torch.empty_like(program.theta)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import torch
@@ -128,26 +128,6 @@ class Program(Learner):
         """Return the task loss's errors on the outputs."""
         return output_errors(self.stream.loss, outputs, batch.targets, batch.mask, batch.weight)
 
-    def bind_optimizer(self, gradient: Tensor) -> Callable[[], None]:
-        """Return the optimiser's step on `gradient`; lanes with equal numbers share one call."""
-        steps = []
-        for start, stop in equal_ranges([run.optimizer for run in self.runs]):
-            part = {
-                key[10:]: value[start:stop]
-                for key, value in self.tree.items()
-                if key.startswith("optimizer/")
-            }
-            optimizer = self.runs[start].optimizer
-            steps.append(optimizer.bind(self.theta[start:stop], gradient[start:stop], part))
-        if len(steps) == 1:
-            return steps[0]
-
-        def step_all() -> None:
-            for step in steps:
-                step()
-
-        return step_all
-
     def rate_factors(self) -> Tensor | None:
         """Return what each parameter's step is multiplied by, `[padded]`: 0 where frozen; None: all 1."""
         factors = torch.ones(self.layout.padded, device=self.device)
@@ -181,13 +161,3 @@ def initial_theta(runs: Sequence[Run], streams: Sequence[Stream]) -> Tensor:
             drawn[key] = run.model.layout(stream).pack(tensors)
         rows.append(drawn[key])
     return torch.stack(rows)
-
-
-def equal_ranges(parts: Sequence[object]) -> list[tuple[int, int]]:
-    """Return the ranges of neighbours that are equal."""
-    ranges, start = [], 0
-    for index in range(1, len(parts) + 1):
-        if index == len(parts) or parts[index] != parts[start]:
-            ranges.append((start, index))
-            start = index
-    return ranges

@@ -15,6 +15,7 @@ import torch
 
 from clbench.config import Run, fingerprint
 from clbench.engine.loop import Cancelled, train_stage
+from clbench.engine.optimize import init_optimizer
 from clbench.engine.outcome import Outcome, compose_result, finite_points
 from clbench.engine.plan import Phase, chunk_lanes, lane_bytes, plan_phases, program_structure
 from clbench.engine.program import Program, Tree, initial_theta
@@ -226,7 +227,7 @@ def run_phase(
     step = sources[0].step if sources[0] is not None else 0
     passed = dict(sources[0].passed) if sources[0] is not None else {}
     if phase.kind == "train" and phase.stage and runs[0].optimizer.reset:
-        _reset_optimizer(runs, tree)
+        init_optimizer(runs[0], streams[0], tree)
     program = Program(runs, streams, tree, phase.stage, step, strategies)
     if not program.state:
         program.state = program.strategy.start(program)
@@ -253,16 +254,10 @@ def run_phase(
 
 def _begin(runs: list[Run], streams: list[Stream]) -> Tree:
     tree = {"theta": initial_theta(runs, streams).to(runs[0].device)}
-    for key, value in runs[0].optimizer.init(tree["theta"]).items():
-        tree[f"optimizer/{key}"] = value
+    init_optimizer(runs[0], streams[0], tree)
     return tree
 
 
 def _fork(sources: Sequence[Outcome | None]) -> Tree:
     keys = sources[0].tree
     return {key: torch.stack([source.tree[key][source.lane] for source in sources]) for key in keys}
-
-
-def _reset_optimizer(runs: list[Run], tree: Tree) -> None:
-    for key, value in runs[0].optimizer.init(tree["theta"]).items():
-        tree[f"optimizer/{key}"] = value
