@@ -8,6 +8,9 @@ import torch
 
 from clbench.config import Evaluation, Run, Training
 from clbench.engine import RunResult, train
+from clbench.engine.memory import Budget, parse_bytes
+from clbench.engine.train import _Training
+from clbench.errors import ConfigurationError
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
 from clbench.strategies import Joint, Naive, Regularized
@@ -186,3 +189,46 @@ def test_torch_threads_are_left_as_they_were():
     before = torch.get_num_threads()
     results([make()], threads=1)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("strategies", [[Naive()], [l2(0.1), l2(1.0), l2(2.0), Joint(), Naive()]])
+def test_a_short_memory_takes_a_part_to_its_end_first_and_changes_no_bit(strategies, monkeypatch):
+    runs = [make("task", strategy, seed) for seed in range(6) for strategy in strategies]
+    state = 12 * runs[0].model.layout(runs[0].stream.build(0)).padded
+    alive, levels = [], []
+    hold, run_level = Budget.hold, _Training._run_level
+
+    def watch(self, tree):
+        hold(self, tree)
+        alive.append(sum(size for size, _ in self.held.values()))
+
+    def count(self, pool, level):
+        levels.append(len(level))
+        run_level(self, pool, level)
+
+    monkeypatch.setattr(Budget, "hold", watch)
+    monkeypatch.setattr(_Training, "_run_level", count)
+    wide, most, whole = results(runs), max(alive), len(levels)
+    alive.clear(), levels.clear()
+    monkeypatch.setattr("clbench.engine.memory.held_memory", lambda: 0)
+    narrow = results(runs, memory=9 * state)
+    assert len(levels) > whole
+    assert max(alive) < most and max(alive) <= 10.1 * state  # a lane alone is padded with its double
+    for left, right in zip(wide, narrow, strict=True):
+        assert_same_bits(left, right)
+    assert sum(result.trained_here for result in wide) == sum(result.trained_here for result in narrow)
+    assert narrow[0].program["peak_bytes"] > 10**7
+
+
+@pytest.mark.parametrize(
+    "text, size",
+    [("8GB", 8 * 10**9), ("1.5 GiB", 3 * 2**29), (5000, 5000), ("500mb", 5 * 10**8), (None, None)],
+)
+def test_sizes_are_read_with_their_units(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["much", "8XB", "-1GB", 0, "GB"])
+def test_a_size_that_is_none_is_told_in_a_line(text):
+    with pytest.raises(ConfigurationError, match=r"^memory must be a size above 0; got memory=.*Write it"):
+        parse_bytes(text)

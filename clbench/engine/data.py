@@ -10,7 +10,7 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from clbench.config import Evaluation, Training
+from clbench.config import Evaluation, Run, Training, fingerprint
 from clbench.streams.base import Stream, generator
 
 BLOCK_ROWS = 256
@@ -31,6 +31,27 @@ class Rows:
     inputs: Tensor
     targets: Tensor
     task: Tensor
+
+
+def build_streams(runs: Sequence[Run]) -> list[Stream]:
+    """Return the stream of every run; runs of one source and seed get the same object.
+
+    They are built by one thread: some functions share out even a few hundred numbers among all threads, which
+    takes longer, much longer on a busy machine, and may round the numbers at the seams in another way.
+    """
+    built: dict[str, Stream] = {}
+    found = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for run in runs:
+            key = fingerprint(run.stream, run.seed)
+            if key not in built:
+                built[key] = run.stream.build(run.seed)
+            found.append(built[key])
+    finally:
+        torch.set_num_threads(threads)
+    return found
 
 
 class LaneData:

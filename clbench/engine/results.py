@@ -65,4 +65,4 @@ class RunResult:
     message: str | None = None
     function: LearnedFunction | None = None
     program: dict[str, object] = field(default_factory=dict)
-    """How it was trained: lanes in the cohort, chunk, threads, peak memory in bytes."""
+    """How it was trained: lanes of its largest program, threads, bytes that the process took at most."""

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from threading import Event, Lock
 
 import torch
 
 from clbench.config import Run, fingerprint
-from clbench.engine.loop import Cancelled, train_stage
-from clbench.engine.optimize import init_optimizer
-from clbench.engine.outcome import Outcome, compose_result, finite_points
+from clbench.engine.data import build_streams
+from clbench.engine.loop import Cancelled
+from clbench.engine.memory import Budget, peak_memory
+from clbench.engine.outcome import Outcome, compose_result
+from clbench.engine.phase import run_phase
 from clbench.engine.plan import Phase, chunk_lanes, lane_bytes, plan_phases, program_structure
-from clbench.engine.program import Program, Tree, initial_theta
 from clbench.engine.results import RunResult
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
-from clbench.streams.base import Stream
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +49,7 @@ def train(
     threads: int | None = None,
     share: bool = True,
     store: StageStore | None = None,
+    memory: int | None = None,
 ) -> None:
     """Train runs together, each as a lane; every result has the same bits as if its run were alone.
 
@@ -61,6 +60,8 @@ def train(
         threads: cores to use, None for all that this process may use.
         share: False to train every stage of every run by itself (same bits, more time).
         store: where finished first stages are looked up and kept, None for nowhere.
+        memory: bytes that the process may take, None for half of the machine's. Where the states of all
+            lanes would take more, some runs are trained to their end before others begin.
 
     Raises:
         ConfigurationError: a part turns out unusable while training (a penalty without gradient).
@@ -71,28 +72,8 @@ def train(
     cores = threads or len(os.sched_getaffinity(0))
     streams = build_streams(runs)
     phases, leaves = plan_phases(runs, streams, share)
-    _Training(runs, phases, leaves, on_result, on_progress, cores, store if share else None).run()
-
-
-def build_streams(runs: Sequence[Run]) -> list[Stream]:
-    """Return the stream of every run; runs of one source and seed get the same object.
-
-    They are built by one thread: some functions share out even a few hundred numbers among all threads, which
-    takes longer, much longer on a busy machine, and may round the numbers at the seams in another way.
-    """
-    built: dict[str, Stream] = {}
-    found = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for run in runs:
-            key = fingerprint(run.stream, run.seed)
-            if key not in built:
-                built[key] = run.stream.build(run.seed)
-            found.append(built[key])
-    finally:
-        torch.set_num_threads(threads)
-    return found
+    budget = Budget(memory, torch.device(runs[0].device))
+    _Training(runs, phases, leaves, on_result, on_progress, cores, store if share else None, budget).run()
 
 
 class _Training:
@@ -105,20 +86,41 @@ class _Training:
         on_progress: OnProgress | None,
         cores: int,
         store: StageStore | None,
+        budget: Budget,
     ) -> None:
         self.runs, self.phases, self.leaves = runs, phases, leaves
-        self.on_result, self.cores, self.store = on_result, cores, store
+        self.on_result, self.cores, self.store, self.budget = on_result, cores, store, budget
         self.outcomes: dict[str, Outcome] = {}
         self.waiting = {phase.key: len(phase.children) for phase in phases}
+        self.owed = {phase.key: len(phase.heirs) for phase in phases}
         self.cancel = Event()
         self.progress = _Progress(sum(phase.kind == "train" for phase in phases), on_progress)
 
     def run(self) -> None:
         with ThreadPoolExecutor(self.cores, thread_name_prefix="lanes") as pool:
-            for _, level in groupby(self.phases, key=lambda phase: phase.level):
-                self._run_level(pool, list(level))
+            self._run_from(pool, [phase for phase in self.phases if phase.parent is None])
         if self.store is not None:
             self.store.trim()
+
+    def _run_from(self, pool: ThreadPoolExecutor, ready: list[Phase]) -> None:
+        """Run phases and all that follows from them, as many at once as the memory holds."""
+        while ready:
+            count = self.budget.fitting(ready)
+            if count:
+                self._run_levels(pool, ready[:count])
+            else:  # what follows from this one alone is too much: part by part, while its own state stays
+                count = 1
+                self._run_level(pool, ready[:1])
+                self._run_from(pool, ready[0].children)
+            ready = ready[count:]
+
+    def _run_levels(self, pool: ThreadPoolExecutor, ready: list[Phase]) -> None:
+        while ready:
+            level = min(phase.level for phase in ready)
+            now = [phase for phase in ready if phase.level == level]
+            ready = [phase for phase in ready if phase.level != level]
+            self._run_level(pool, now)
+            ready += [child for phase in now for child in phase.children]
 
     def _run_level(self, pool: ThreadPoolExecutor, level: list[Phase]) -> None:
         chunks = self._chunks(level)
@@ -197,67 +199,31 @@ class _Training:
     def _finish(self, chunk: list[Phase], outcomes: list[Outcome]) -> None:
         for phase, outcome in zip(chunk, outcomes, strict=True):
             self.outcomes[phase.key] = outcome
+            self.budget.hold(outcome.tree)
             for number in phase.heirs:
                 if self.leaves[number] is phase:
-                    self.on_result(number, compose_result(self.runs[number], number, phase, self.outcomes))
+                    self._hand_over(number, phase)
             if not phase.children:
-                outcome.tree = {}
+                self._let_go(phase)
             if phase.parent is not None:
                 self.waiting[phase.parent.key] -= 1
                 if not self.waiting[phase.parent.key]:
-                    self.outcomes[phase.parent.key].tree = {}
+                    self._let_go(phase.parent)
 
+    def _hand_over(self, number: int, leaf: Phase) -> None:
+        """Hand over a run's result, and forget the records that no other run needs."""
+        result = compose_result(self.runs[number], number, leaf, self.outcomes)
+        peak = peak_memory(torch.device(leaf.run.device))
+        result.program.update(threads=self.cores, peak_bytes=peak)
+        self.on_result(number, result)
+        phase: Phase | None = leaf
+        while phase is not None:
+            self.owed[phase.key] -= 1
+            if not self.owed[phase.key]:
+                self.outcomes[phase.key].record = None
+            phase = phase.parent
 
-def run_phase(
-    chunk: list[Phase],
-    parents: list[Outcome | None],
-    cancel: Event,
-    count: Callable[[float, str], None],
-) -> list[Outcome]:
-    """Run one phase of a chunk of lanes from their parents' states and return each lane's outcome."""
-    began = time.perf_counter()
-    phase, lanes = chunk[0], len(chunk)
-    # A product over a single lane takes another kernel than one over many: pad it with its own double.
-    padded = list(range(lanes)) if lanes > 1 else [0, 0]
-    runs = [chunk[lane].run for lane in padded]
-    streams = [chunk[lane].stream for lane in padded]
-    strategies = [chunk[lane].strategy for lane in padded]
-    sources = [parents[lane] for lane in padded]
-    tree = _fork(sources) if sources[0] is not None else _begin(runs, streams)
-    step = sources[0].step if sources[0] is not None else 0
-    passed = dict(sources[0].passed) if sources[0] is not None else {}
-    if phase.kind == "train" and phase.stage and runs[0].optimizer.reset:
-        init_optimizer(runs[0], streams[0], tree)
-    program = Program(runs, streams, tree, phase.stage, step, strategies)
-    if not program.state:
-        program.state = program.strategy.start(program)
-    record = None
-    if phase.kind == "train":
-        tasks = program.strategy.stage_tasks(phase.stage, program.tasks)
-        text = f"stage {phase.stage + 1} of {program.tasks}"
-        record = train_stage(program, passed.get(tasks, 0), cancel, lambda share: count(share * lanes, text))
-        passed[tasks] = passed.get(tasks, 0) + record.steps
-    else:
-        program.state = program.strategy.consolidate(program, program.state)
-        program.store_state()
-    seconds = (time.perf_counter() - began) / lanes
-    splits = runs[0].evaluation.splits
-    alive = [
-        record is None or bool(finite_points(record, lane, streams[lane], splits).all())
-        for lane in range(lanes)
-    ]
-    return [
-        Outcome(tree, lane, record, program.step, passed, seconds, lanes, alive[lane])
-        for lane in range(lanes)
-    ]
-
-
-def _begin(runs: list[Run], streams: list[Stream]) -> Tree:
-    tree = {"theta": initial_theta(runs, streams).to(runs[0].device)}
-    init_optimizer(runs[0], streams[0], tree)
-    return tree
-
-
-def _fork(sources: Sequence[Outcome | None]) -> Tree:
-    keys = sources[0].tree
-    return {key: torch.stack([source.tree[key][source.lane] for source in sources]) for key in keys}
+    def _let_go(self, phase: Phase) -> None:
+        outcome = self.outcomes[phase.key]
+        self.budget.release(outcome.tree)
+        outcome.tree = {}

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from clbench.launcher.schema import PARTS
 from clbench.sources import training_sources
 
-NOT_SHAPING = ("hydra", "device", "threads", "cache", "study")
+NOT_SHAPING = ("hydra", "device", "threads", "memory", "cache", "study")
 """Top-level keys that don't change what a run computes, or only where."""
 
 

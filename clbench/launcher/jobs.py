@@ -53,6 +53,7 @@ def build_runs(jobs: Sequence[Job]) -> list[Run]:
 
     built = [run for run in runs if run is not None]
     found += find_problems(built)
+    found += machine_problems(jobs)
     for folder in dict.fromkeys(job.folder.parent for job in jobs):
         found += folder_problems(folder)
     raise_together(found)
@@ -117,6 +118,27 @@ class Builder:
 
 def _tuples(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+
+
+def machine_problems(jobs: Sequence[Job]) -> list[str]:
+    """Return a line for every setting of threads or memory that can't be, or that jobs disagree on."""
+    from clbench.engine.memory import parse_bytes
+
+    found = []
+    for name in ("threads", "memory"):
+        values = list(dict.fromkeys(job.config.get(name) for job in jobs))
+        if len(values) > 1:
+            found.append(
+                f"All runs of a sweep share one {name}; got {name}={','.join(map(str, values))}. Choose one."
+            )
+    threads, memory = (jobs[0].config.get(name) for name in ("threads", "memory"))
+    if threads is not None and threads < 1:
+        found.append(f"threads must be at least 1, or null for all; got threads={threads}.")
+    try:
+        parse_bytes(memory)
+    except ConfigurationError as error:
+        found += error.problems
+    return found
 
 
 def folder_problems(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from clbench.config import Evaluation, Training
 PARTS = ("stream", "model", "strategy", "optimizer")
 """The parts of a run, each composed from a group of its name."""
 
-TOP = (*PARTS, "training", "evaluation", "seed", "device", "threads")
+TOP = (*PARTS, "training", "evaluation", "seed", "device", "threads", "memory")
 """The top-level keys that describe a run."""
 
 
@@ -44,6 +44,7 @@ def schema() -> type:
             ("seed", int, dataclasses.field(default=0)),
             ("device", str, dataclasses.field(default="cpu")),
             ("threads", int | None, dataclasses.field(default=None)),
+            ("memory", Any, dataclasses.field(default=None)),
             ("cache", bool, dataclasses.field(default=True)),
             ("study", Any, dataclasses.field(default=None)),
         ],

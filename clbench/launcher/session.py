@@ -71,6 +71,7 @@ def _train(
     waiting: Sequence[int], jobs: Sequence[Job], runs: Sequence[Run], outcomes: list[float | Exception]
 ) -> None:
     from clbench.engine import train
+    from clbench.engine.memory import parse_bytes
     from clbench.engine.store import StageStore, default_folder
     from clbench.records import write_run
 
@@ -90,7 +91,9 @@ def _train(
     with progress(len(waiting)) as show:
         first = jobs[waiting[0]].config
         store = StageStore(default_folder()) if first.get("cache") else None
-        train([runs[number] for number in waiting], keep, show, threads=first.get("threads"), store=store)
+        memory = parse_bytes(first.get("memory"))
+        chosen = [runs[number] for number in waiting]
+        train(chosen, keep, show, threads=first.get("threads"), store=store, memory=memory)
     seconds = time.perf_counter() - began
     log.info("%d runs asked for %d stages; %d were trained, in %.1f s", len(waiting), asked, trained, seconds)
 

@@ -33,10 +33,10 @@ import torch  # noqa: E402
 from runs import runs_of  # noqa: E402
 from workloads import WORKLOADS, Workload  # noqa: E402
 
+from clbench.engine.data import build_streams  # noqa: E402
 from clbench.engine.loop import train_stage  # noqa: E402
 from clbench.engine.plan import plan_phases  # noqa: E402
 from clbench.engine.program import Program, initial_theta  # noqa: E402
-from clbench.engine.train import build_streams  # noqa: E402
 
 SIZES = {"regression": (64, 256, 1024, 4096, 16384), "mnist": (1, 4, 16, 64, 256)}
 LENGTHS = {"regression": (20, 220), "mnist": (10, 60)}
