@@ -6,27 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from clbench.config import SPLITS
 from clbench.errors import ConfigurationError
-from clbench.streams.base import Stream, StreamSource, Task
+from clbench.streams.base import Stream
 from clbench.streams.bounds import count_problems
-from clbench.streams.files import digest_files
-from clbench.streams.tables import (
-    TaskTable,
-    divide,
-    encode_labels,
-    path_problems,
-    paths_of,
-    place_of,
-    read_tasks,
-    share_problems,
-)
+from clbench.streams.tables import TaskTable, encode_labels, paths_of, place_of, read_tasks
+from clbench.streams.user_files import FileSource
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -34,67 +23,54 @@ WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 @dataclass(frozen=True)
-class TextFile(StreamSource):
+class TextFile(FileSource):
     """Texts and labels from CSV, TSV, JSONL or Parquet files; all tasks share the outputs (domain scenario).
 
     A text is cut into lower-case words (`WORD`). Tokens are 0 for padding (on the right), 1 for words
     that are not in the vocabulary, and 2, 3, … for the words of task A's training split, the most frequent
     first. A text without any word is one unknown token. Labels are the classes of all tasks, sorted.
+    Where `split_seed` is set, all seeds share the vocabulary too.
 
     Args:
-        path: one file, or one file per task.
+        path, task, split, val, test, split_seed: see `FileSource`.
         text, label: the columns (or keys) of the text and its label.
-        task: the column that tells the task, in the order of appearance; null for one task per file.
-        split: the column that tells `train`, `val` or `test`; null to draw the splits.
-        val, test: shares of each task's rows, drawn so that every label keeps its share.
-        split_seed: of that draw, so that all seeds share splits and vocabulary; null to draw by the
-            run's seed.
         longest: words of a text that are read.
         least_count: how often a word must occur in A's training split to have a token.
         words: most words in the vocabulary; null for all.
     """
 
-    path: str | tuple[str, ...] | None = None
     text: str = "text"
     label: str = "label"
-    task: str | None = None
-    split: str | None = None
-    val: float = 0.1
-    test: float = 0.2
-    split_seed: int | None = 0
     longest: int = 64
     least_count: int = 1
     words: int | None = None
 
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values or the files break."""
-        found = [
-            *path_problems(self.path),
-            *share_problems(self.val, self.test),
+    def field_problems(self) -> list[str]:
+        """Return a line for every count that is out of bounds."""
+        return [
             *count_problems("longest", self.longest),
             *count_problems("least_count", self.least_count),
             *([] if self.words is None else count_problems("words", self.words)),
         ]
-        if found:
-            return found
-        try:
-            self.build(0)
-        except ConfigurationError as error:
-            found += error.problems
-        return found
 
-    def data_version(self) -> str:
-        """Return a digest of the files."""
-        return digest_files(paths_of(self.path))
-
-    def build(self, seed: int) -> Stream:
-        """Return the stream: `inputs` int64 `[rows, length]` and `targets` `[rows]`.
-
-        Raises:
-            ConfigurationError: with one line per fault of a file.
-        """
-        owner = seed if self.split_seed is None else self.split_seed
-        return _build(self, owner, self.data_version())
+    def read(self, owner: int) -> Stream:
+        """Return the stream: `inputs` int64 `[rows, length]` and `targets` `[rows]`."""
+        tables = read_tasks(paths_of(self.path), (self.text, self.label), self.task, self.split)
+        joined = [text for table in tables for text in _texts(table, self.text)]
+        targets, classes = encode_labels(tables, self.label)
+        tasks = self.tasks(tables, targets, len(classes), owner)
+        training = (joined[index] for index in tasks[0].train.tolist())
+        vocabulary = make_vocabulary(training, self.least_count, self.words)
+        return Stream(
+            inputs=encode(joined, vocabulary, self.longest),
+            targets=torch.cat(targets),
+            tasks=tasks,
+            scenario="domain",
+            outputs=len(classes),
+            scores=("accuracy", "f1_micro", "f1_macro"),
+            tokens=len(vocabulary),
+            vocabulary=vocabulary,
+        )
 
 
 def words_of(text: str) -> list[str]:
@@ -125,35 +101,6 @@ def encode(texts: Sequence[Sequence[str]], vocabulary: Sequence[str], longest: i
     for index, row in enumerate(rows):
         result[index, : len(row)] = row
     return torch.from_numpy(result)
-
-
-@lru_cache(maxsize=8)
-def _build(source: TextFile, owner: int, version: str) -> Stream:
-    """Return the stream; `version` makes changed files another entry of the cache."""
-    tables = read_tasks(paths_of(source.path), (source.text, source.label), source.task, source.split)
-    texts = [_texts(table, source.text) for table in tables]
-    targets, classes = encode_labels(tables, source.label)
-    places, start = [], 0
-    for table, labels in zip(tables, targets, strict=True):
-        divided = divide(table, labels, source.val, source.test, owner)
-        places.append({split: divided[split] + start for split in SPLITS})
-        start += len(labels)
-    joined = [text for of_task in texts for text in of_task]
-    training = (joined[index] for index in places[0]["train"].tolist())
-    vocabulary = make_vocabulary(training, source.least_count, source.words)
-    return Stream(
-        inputs=encode(joined, vocabulary, source.longest),
-        targets=torch.cat(targets),
-        tasks=tuple(
-            Task(name=table.name, outputs=(0, len(classes)), **place)
-            for table, place in zip(tables, places, strict=True)
-        ),
-        scenario="domain",
-        outputs=len(classes),
-        scores=("accuracy", "f1_micro", "f1_macro"),
-        tokens=len(vocabulary),
-        vocabulary=vocabulary,
-    )
 
 
 def _texts(table: TaskTable, column: str) -> list[list[str]]:

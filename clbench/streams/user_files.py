@@ -1,0 +1,96 @@
+"""What streams from the user's own tables share: their tasks and splits, and when files are read again."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from torch import Tensor
+
+from clbench.config import SPLITS
+from clbench.errors import ConfigurationError
+from clbench.streams.base import Stream, StreamSource, Task
+from clbench.streams.files import digest_files
+from clbench.streams.tables import TaskTable, divide, path_problems, paths_of, share_problems
+
+
+@dataclass(frozen=True)
+class FileSource(StreamSource):
+    """Rows of CSV, TSV, JSONL or Parquet files, divided into tasks and splits.
+
+    Args:
+        path: one file, or one file per task.
+        task: the column that tells the task, in the order of appearance; null for one task per file.
+        split: the column that tells `train`, `val` or `test`; null to draw the splits.
+        val, test: shares of each task's rows, drawn so that every label keeps its share.
+        split_seed: of that draw, so that all seeds share the splits; null to draw by the run's seed.
+    """
+
+    path: str | tuple[str, ...] | None = None
+    task: str | None = None
+    split: str | None = None
+    val: float = 0.1
+    test: float = 0.2
+    split_seed: int | None = 0
+
+    @abstractmethod
+    def field_problems(self) -> list[str]:
+        """Return a line for every rule that the fields of this kind of file break."""
+
+    @abstractmethod
+    def read(self, owner: int) -> Stream:
+        """Return the stream of the files as they are now, its splits drawn by the seed `owner`.
+
+        Raises:
+            ConfigurationError: with one line per fault of a file.
+        """
+
+    def problems(self) -> list[str]:
+        """Return a line for every rule that these values or the files break."""
+        found = [*path_problems(self.path), *share_problems(self.val, self.test), *self.field_problems()]
+        if found:
+            return found
+        try:
+            self.build(0)
+        except ConfigurationError as error:
+            found += error.problems
+        return found
+
+    def data_version(self) -> str:
+        """Return a digest of the files."""
+        return digest_files(paths_of(self.path))
+
+    def build(self, seed: int) -> Stream:
+        """Return the stream; files that haven't changed are read once.
+
+        Raises:
+            ConfigurationError: with one line per fault of a file.
+        """
+        return _read(self, seed if self.split_seed is None else self.split_seed, self.data_version())
+
+    def tasks(
+        self, tables: Sequence[TaskTable], labels: Sequence[Tensor], outputs: int, owner: int
+    ) -> tuple[Task, ...]:
+        """Return the tasks, whose rows lie one after the other in the pool.
+
+        Args:
+            tables: one per task.
+            labels: one per task, `[rows]`; every split gets its share of each.
+            outputs: of all tasks together.
+            owner: the seed of the draw.
+        """
+        found, start = [], 0
+        for table, of_task in zip(tables, labels, strict=True):
+            divided = divide(table, of_task, self.val, self.test, owner)
+            place = {split: divided[split] + start for split in SPLITS}
+            found.append(Task(name=table.name, outputs=(0, outputs), **place))
+            start += len(of_task)
+        return tuple(found)
+
+
+@lru_cache(maxsize=8)
+def _read(source: FileSource, owner: int, version: str) -> Stream:
+    """Return the stream; `version` makes changed files another entry of the cache."""
+    return source.read(owner)
