@@ -21,9 +21,18 @@ def run_phase(
     chunk: list[Phase],
     parents: list[Outcome | None],
     cancel: Event,
+    cores: int,
     count: Callable[[float, str], None],
 ) -> list[Outcome]:
-    """Run one phase of a chunk of lanes from their parents' states and return each lane's outcome."""
+    """Run one phase of a chunk of lanes from their parents' states and return each lane's outcome.
+
+    Args:
+        chunk: the lanes.
+        parents: what each lane starts from; None at the root.
+        cancel: set to stop at the next evaluation point.
+        cores: that no other chunk uses.
+        count: told the share of the chunk's work that was done, and a word on it.
+    """
     began = time.perf_counter()
     phase, lanes = chunk[0], len(chunk)
     # A product over a single lane takes another kernel than one over many: pad it with its own double.
@@ -37,7 +46,7 @@ def run_phase(
     passed = dict(sources[0].passed) if sources[0] is not None else {}
     if phase.kind == "train" and phase.stage and runs[0].optimizer.reset:
         init_optimizer(runs[0], streams[0], tree)
-    program = Program(runs, streams, tree, phase.stage, step, strategies)
+    program = Program(runs, streams, tree, phase.stage, step, strategies, cores, doubled=lanes == 1)
     if not program.state:
         program.state = program.strategy.start(program)
     record = None

@@ -30,7 +30,9 @@ class Program(Learner):
         tree: the lanes' state; used in place.
         stage: the stage of this phase.
         step: gradient steps taken before this phase.
-        strategy: the lanes' strategies, stacked; None where none acts in this phase.
+        strategies: one per lane.
+        cores: that no other program uses.
+        doubled: whether the second lane is but the first's double.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class Program(Learner):
         stage: int,
         step: int,
         strategies: Sequence[Strategy],
+        cores: int = 1,
+        doubled: bool = False,
     ) -> None:
         first = runs[0]
         self.runs = runs
@@ -54,6 +58,7 @@ class Program(Learner):
         self.task_gradient = torch.zeros_like(self.theta)
         self.total_gradient = self.task_gradient
         self.network = first.model.bind(self.stream, self.theta, self.task_gradient)
+        self.network.spare(cores, doubled)
         self.stage, self.step, self.stage_step = stage, step, 0
         self.tasks, self.outputs, self.pool = self.data.tasks, self.stream.outputs, self.data.pool
         self.lr = torch.tensor([run.optimizer.lr for run in runs], device=self.device)

@@ -125,7 +125,7 @@ class _Training:
     def _run_level(self, pool: ThreadPoolExecutor, level: list[Phase]) -> None:
         chunks = self._chunks(level)
         futures: dict[Future[list[Outcome]], list[Phase]] = {
-            pool.submit(self._run_chunk, chunk): chunk for chunk in chunks
+            pool.submit(self._run_chunk, chunk, max(self.cores // len(chunks), 1)): chunk for chunk in chunks
         }
         pending = set(futures)
         try:
@@ -174,13 +174,13 @@ class _Training:
             self._finish([phase], [found])
         return found is not None
 
-    def _run_chunk(self, chunk: list[Phase]) -> list[Outcome]:
+    def _run_chunk(self, chunk: list[Phase], cores: int) -> list[Outcome]:
         # Cores are shared out by chunks: two threads inside one product would round odd sizes otherwise.
         torch.set_num_threads(1)
         parents = [self.outcomes[phase.parent.key] if phase.parent else None for phase in chunk]
         try:
             with torch.no_grad():
-                outcomes = run_phase(chunk, parents, self.cancel, self.progress.add)
+                outcomes = run_phase(chunk, parents, self.cancel, cores, self.progress.add)
         except (Cancelled, ConfigurationError):
             raise
         except Exception as error:  # a part of the user's may fail in any way; the other chunks go on

@@ -17,6 +17,7 @@ from torch import Tensor
 from clbench.models.activations import ACTIVATIONS
 from clbench.models.base import ALIGNMENT, Layout, Network
 from clbench.models.buffers import align, lane_buffer, padded
+from clbench.models.products import Products
 
 GATHERED = 2**14
 """Entries of a weight up to which its gradient is written in one piece first."""
@@ -31,9 +32,12 @@ class DenseLayer:
     bias: Tensor | None
     weight_gradient: Tensor
     bias_gradient: Tensor | None
+    product: Products
 
     @classmethod
-    def of(cls, name: str, values: dict[str, Tensor], slopes: dict[str, Tensor]) -> DenseLayer:
+    def of(
+        cls, name: str, values: dict[str, Tensor], slopes: dict[str, Tensor], product: Products | None = None
+    ) -> DenseLayer:
         """Return the layer `name` of views of parameters and of gradients (see `Layout.views`)."""
         weight, bias = values[f"{name}.weight"], f"{name}.bias"
         return cls(
@@ -42,6 +46,7 @@ class DenseLayer:
             bias=values[bias].unsqueeze(1) if bias in values else None,
             weight_gradient=slopes[f"{name}.weight"],
             bias_gradient=slopes[bias].unsqueeze(1) if bias in slopes else None,
+            product=product or Products(),
         )
 
     @property
@@ -55,10 +60,8 @@ class DenseLayer:
             torch.addcmul(self.bias, x, self.transposed, out=out)
         elif x.shape[2] == 1:
             torch.mul(x, self.transposed, out=out)
-        elif self.bias is None:
-            torch.bmm(x, self.transposed, out=out)
         else:
-            torch.baddbmm(self.bias, x, self.transposed, out=out)
+            self.product(self.bias, x, self.transposed, out)
 
     @property
     def gathers(self) -> bool:
@@ -79,7 +82,7 @@ class DenseLayer:
             room: see `room`; None to write ∂W where it belongs at once.
         """
         if room is None:
-            torch.bmm(errors.transpose(1, 2), x, out=self.weight_gradient)
+            self.product(None, errors.transpose(1, 2), x, self.weight_gradient)
         elif self.outer:
             torch.mul(errors, x, out=room)
             torch.sum(room, 1, out=self.weight_gradient.view(len(room), -1))
@@ -101,7 +104,7 @@ class DenseLayer:
         if errors.shape[2] == 1:
             torch.mul(errors, self.weight, out=out)
         else:
-            torch.bmm(errors, self.weight, out=out)
+            self.product(None, errors, self.weight, out)
 
 
 @dataclass
@@ -137,13 +140,18 @@ class DenseNetwork(Network):
         self._theta, self._gradient = theta, gradient
         self._lanes = theta.shape[0]
         values, slopes = layout.views(theta), layout.views(gradient)
-        self._layers = [DenseLayer.of(name, values, slopes) for name in names]
+        self._product = Products()
+        self._layers = [DenseLayer.of(name, values, slopes, self._product) for name in names]
         self._widths = [layer.weight.shape[1] for layer in self._layers]
         self._activation = ACTIVATIONS[activation]
         self._passes: dict[int, _Pass] = {}
         self._pass: _Pass | None = None
         self._arenas: list[Tensor] = []
         self._predictions: dict[int, list[Tensor]] = {}
+
+    def spare(self, cores: int, doubled: bool) -> None:
+        """Take large products by that many threads, and not of a double, where the bits stay."""
+        self._product.cores, self._product.doubled = cores, doubled
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return outputs `[lane, batch, outputs]`; see `Network.forward`."""
