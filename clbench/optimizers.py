@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -107,17 +108,35 @@ class Adam(Optimizer):
     weight_decay: float = 0.0
     reset: bool = False
 
+    KERNEL: ClassVar[Callable[..., None]] = torch._fused_adam_
+
     def init(self, theta: Tensor) -> State:
         """Return the two moments and the count of steps."""
-        return _moments(theta)
+        return {"first": torch.zeros_like(theta), "second": torch.zeros_like(theta), "step": _zeros(theta)}
 
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
-        """Return the step, by `torch._fused_adam_`."""
-        return _bind_adam(torch._fused_adam_, self, theta, gradient, state)
+        """Return the step, by torch's fused kernel."""
+        kernel, count = type(self).KERNEL, state["step"]
+        lists = ([theta], [gradient], [state["first"]], [state["second"]], [], [count[0]])
+        options = {
+            "lr": self.lr,
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "weight_decay": self.weight_decay,
+            "eps": self.eps,
+            "amsgrad": False,
+            "maximize": False,
+        }
+
+        def step() -> None:
+            count.add_(1)
+            kernel(*lists, **options)
+
+        return step
 
 
 @dataclass(frozen=True)
-class AdamW(Optimizer):
+class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019) as `torch.optim.AdamW`.
 
     θ ← θ − lr · weight_decay · θ before Adam's step.
@@ -130,20 +149,9 @@ class AdamW(Optimizer):
         reset: start with fresh moments and t = 0 at every switch of tasks.
     """
 
-    lr: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
     weight_decay: float = 0.01
-    reset: bool = False
 
-    def init(self, theta: Tensor) -> State:
-        """Return the two moments and the count of steps."""
-        return _moments(theta)
-
-    def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
-        """Return the step, by `torch._fused_adamw_`."""
-        return _bind_adam(torch._fused_adamw_, self, theta, gradient, state)
+    KERNEL: ClassVar[Callable[..., None]] = torch._fused_adamw_
 
 
 @dataclass(frozen=True)
@@ -199,29 +207,3 @@ class Adagrad(Optimizer):
 
 def _zeros(theta: Tensor) -> Tensor:
     return torch.zeros(theta.shape[0], device=theta.device)
-
-
-def _moments(theta: Tensor) -> State:
-    return {"first": torch.zeros_like(theta), "second": torch.zeros_like(theta), "step": _zeros(theta)}
-
-
-def _bind_adam(
-    kernel: Callable[..., None], part: Adam | AdamW, theta: Tensor, gradient: Tensor, state: State
-) -> Callable[[], None]:
-    count = state["step"]
-    lists = ([theta], [gradient], [state["first"]], [state["second"]], [], [count[0]])
-    options = {
-        "lr": part.lr,
-        "beta1": part.beta1,
-        "beta2": part.beta2,
-        "weight_decay": part.weight_decay,
-        "eps": part.eps,
-        "amsgrad": False,
-        "maximize": False,
-    }
-
-    def step() -> None:
-        count.add_(1)
-        kernel(*lists, **options)
-
-    return step

@@ -13,7 +13,7 @@ from torch import Tensor
 from clbench.strategies.base import Batch, State, Strategy
 from clbench.strategies.learner import Learner
 from clbench.strategies.memory import draw_places, empty, reservoir_slots, uniform
-from clbench.strategies.replay import memory_problems
+from clbench.strategies.remembering import memory_problems
 
 
 @dataclass(frozen=True)

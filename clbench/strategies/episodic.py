@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,9 +13,10 @@ from torch import Tensor
 from clbench.models.base import Layout
 from clbench.strategies.base import State, Strategy
 from clbench.strategies.learner import Learner
-from clbench.strategies.memory import draw, empty, keep, policy_problems
+from clbench.strategies.memory import draw
 from clbench.strategies.projection import project_many, project_one
-from clbench.strategies.replay import keep_equal_parts, memory_problems, part_problems, with_memory
+from clbench.strategies.remembering import Remembering, memory_problems, part_problems
+from clbench.strategies.replay import keep_equal_parts, with_memory
 from clbench.streams.base import Stream
 
 
@@ -98,7 +99,7 @@ class GEM(Strategy):
 
 
 @dataclass(frozen=True)
-class AGEM(Strategy):
+class AGEM(Remembering):
     """Project g off the mean gradient r of random samples of all past tasks where g·r < 0 (A-GEM).
 
     The memory is filled when a task ends; the first stage is naive's. A step draws `reference` samples
@@ -112,30 +113,17 @@ class AGEM(Strategy):
     Source: Chaudhry et al. 2019, «Efficient lifelong learning with A-GEM».
     """
 
-    memory: int = 500
     policy: str = "ring"
     reference: int = 256
 
+    LATER: ClassVar[tuple[str, ...]] = ("reference",)
+
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
-        found = memory_problems(self.memory) + policy_problems(self.policy)
+        found = super().problems()
         if self.reference < 1:
             found.append(f"strategy.reference must be at least 1; got strategy.reference={self.reference}.")
         return found
-
-    def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
-        """Return a line where the memory has too few places."""
-        return part_problems(self.memory, stream) if self.policy == "ring" else []
-
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return what fills the memory after the first stage, and all fields later."""
-        if self.memory == 0 or (stage == 0 and phase == "train"):
-            return None
-        return self.fields("reference") if stage == 0 else self.fields()
-
-    def start(self, learner: Learner) -> State:
-        """Return an empty memory."""
-        return empty(learner, self.memory)
 
     def change_gradient(self, learner: Learner, state: State, gradient: Tensor) -> None:
         """Project the gradient, once a task is past."""
@@ -143,9 +131,3 @@ class AGEM(Strategy):
             return
         batch = learner.fetch(draw(learner, state, state["memory"], self.reference))
         gradient.copy_(project_one(gradient, learner.gradient_of(batch)))
-
-    def consolidate(self, learner: Learner, state: State) -> State:
-        """Offer the ended task's samples to the memory."""
-        kept = keep(self.policy, learner, state["memory"], state["seen"])
-        offered = learner.train_addresses(learner.stage).shape[1]
-        return {"memory": kept, "seen": state["seen"] + offered}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,37 +12,13 @@ from torch import Tensor
 from clbench.models.base import Layout
 from clbench.strategies.base import State, Strategy
 from clbench.strategies.learner import Learner
-from clbench.strategies.memory import draw, empty, keep, policy_problems
+from clbench.strategies.memory import draw, policy_problems
+from clbench.strategies.remembering import Remembering, memory_problems, part_problems
 from clbench.streams.base import Stream
 
 
-def memory_problems(memory: int, replay: int | None = None) -> list[str]:
-    """Return a line for each size that is out of bounds."""
-    found = []
-    if memory < 0:
-        found.append(
-            f"The memory must hold at least 0 samples; got strategy.memory={memory}. Use 0 for no replay."
-        )
-    if replay is not None and replay < 1:
-        found.append(
-            "Samples drawn per step must be at least 1, or null for as many as the batch; "
-            f"got strategy.replay={replay}."
-        )
-    return found
-
-
-def part_problems(memory: int, stream: Stream) -> list[str]:
-    """Return a line where a memory shared by the tasks would have no place for each."""
-    if memory == 0 or memory >= len(stream.tasks):
-        return []
-    return [
-        f"A memory shared by the tasks needs a place for each of {len(stream.tasks)}; "
-        f"got strategy.memory={memory}. Use at least {len(stream.tasks)}, or 0 for no replay."
-    ]
-
-
 @dataclass(frozen=True)
-class ExperienceReplay(Strategy):
+class ExperienceReplay(Remembering):
     """Add samples of past tasks, drawn from a memory, to every batch (ER).
 
     The memory is filled when a task ends, from all its training samples, each offered once; replay starts
@@ -59,10 +35,10 @@ class ExperienceReplay(Strategy):
     Source: Chaudhry et al. 2019, «On tiny episodic memories»; weighting by tasks: van de Ven & Tolias 2018.
     """
 
-    memory: int = 500
-    policy: str = "reservoir"
     replay: int | None = None
     weighting: str = "samples"
+
+    LATER: ClassVar[tuple[str, ...]] = ("replay", "weighting")
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
@@ -72,20 +48,6 @@ class ExperienceReplay(Strategy):
                 f"strategy.weighting must be samples or tasks; got strategy.weighting={self.weighting}."
             )
         return found
-
-    def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
-        """Return a line where the ring has too few places."""
-        return part_problems(self.memory, stream) if self.policy == "ring" else []
-
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return what fills the memory after the first stage, and all fields later."""
-        if self.memory == 0 or (stage == 0 and phase == "train"):
-            return None
-        return self.fields("replay", "weighting") if stage == 0 else self.fields()
-
-    def start(self, learner: Learner) -> State:
-        """Return an empty memory."""
-        return empty(learner, self.memory)
 
     def batch_data(self, learner: Learner, state: State, address: Tensor) -> tuple[Tensor, Tensor] | None:
         """Draw from the memory, once a task is past."""
@@ -99,12 +61,6 @@ class ExperienceReplay(Strategy):
                 weight[:own], weight[own:] = share / own, (1.0 - share) / old
             state[f"_weight/{own}"] = weight.to(learner.device)
         return draw(learner, state, state["memory"], old), state[f"_weight/{own}"]
-
-    def consolidate(self, learner: Learner, state: State) -> State:
-        """Offer the ended task's samples to the memory."""
-        kept = keep(self.policy, learner, state["memory"], state["seen"])
-        offered = learner.train_addresses(learner.stage).shape[1]
-        return {"memory": kept, "seen": state["seen"] + offered}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""What strategies with a memory that is filled at the ends of tasks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from clbench.models.base import Layout
+from clbench.strategies.base import State, Strategy
+from clbench.strategies.learner import Learner
+from clbench.strategies.memory import empty, keep, policy_problems
+from clbench.streams.base import Stream
+
+
+def memory_problems(memory: int, replay: int | None = None) -> list[str]:
+    """Return a line for each size that is out of bounds."""
+    found = []
+    if memory < 0:
+        found.append(
+            f"The memory must hold at least 0 samples; got strategy.memory={memory}. Use 0 for no replay."
+        )
+    if replay is not None and replay < 1:
+        found.append(
+            "Samples drawn per step must be at least 1, or null for as many as the batch; "
+            f"got strategy.replay={replay}."
+        )
+    return found
+
+
+def part_problems(memory: int, stream: Stream) -> list[str]:
+    """Return a line where a memory shared by the tasks would have no place for each."""
+    if memory == 0 or memory >= len(stream.tasks):
+        return []
+    return [
+        f"A memory shared by the tasks needs a place for each of {len(stream.tasks)}; "
+        f"got strategy.memory={memory}. Use at least {len(stream.tasks)}, or 0 for no replay."
+    ]
+
+
+@dataclass(frozen=True)
+class Remembering(Strategy):
+    """A memory of past tasks, to which a task's training samples are offered when it ends, each once.
+
+    The first stage is naive's.
+
+    Args:
+        memory: samples kept in all; 0 is naive.
+        policy: `reservoir`, `ring` or `balanced`, see `memory.keep`.
+    """
+
+    memory: int = 500
+    policy: str = "reservoir"
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+    """Fields that say how the memory is used, not what it keeps: they don't shape the first stage's end."""
+
+    def problems(self) -> list[str]:
+        """Return one line per rule that these fields break."""
+        return memory_problems(self.memory) + policy_problems(self.policy)
+
+    def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
+        """Return a line where the ring has too few places."""
+        return part_problems(self.memory, stream) if self.policy == "ring" else []
+
+    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
+        """Return what fills the memory after the first stage, and all fields later."""
+        if self.memory == 0 or (stage == 0 and phase == "train"):
+            return None
+        return self.fields(*self.LATER) if stage == 0 else self.fields()
+
+    def start(self, learner: Learner) -> State:
+        """Return an empty memory."""
+        return empty(learner, self.memory)
+
+    def consolidate(self, learner: Learner, state: State) -> State:
+        """Offer the ended task's samples to the memory."""
+        kept = keep(self.policy, learner, state["memory"], state["seen"])
+        offered = learner.train_addresses(learner.stage).shape[1]
+        return {"memory": kept, "seen": state["seen"] + offered}
