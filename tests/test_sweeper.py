@@ -139,6 +139,23 @@ def test_glob_takes_every_choice_of_the_group():
     assert [job[0] for job in found] == [f"optimizer={name}" for name in ("adagrad", "adam", "adamw", "sgd")]
 
 
+def test_glob_leaves_out_what_does_not_fit_and_says_why(caplog):
+    with caplog.at_level("INFO"):
+        found = swept(["stream=split_digits", "strategy=glob(*)", "seed=0"])
+    names = {job[1].removeprefix("strategy=") for job in found}
+    assert len(names) == len(found) >= 21 and {"naive", "joint", "ewc", "gem", "gdumb"} <= names
+    left_out = {record.args[1]: record.args[2] for record in caplog.records if "leaves out" in record.msg}
+    assert set(left_out) == {"adapter", "embedding_l2_init", "own", "weight_decay_rest"}
+    assert left_out["adapter"].startswith("A group must match a parameter")
+
+
+def test_glob_leaves_a_problem_of_all_choices_to_be_found(caplog):
+    with caplog.at_level("INFO"):
+        found = swept(["optimizer=glob(ada*)", "training.batch_size=0"])
+    assert [job[0] for job in found] == ["optimizer=adagrad", "optimizer=adam", "optimizer=adamw"]
+    assert "leaves out" not in caplog.text
+
+
 def test_grids_are_written_as_lists_or_as_on_the_command_line():
     base = ["study={grids: [{seed: 'range(2)', model.hidden: [[8],[16,16]], cache: [true]}]}"]
     found = swept([], base)

@@ -53,7 +53,7 @@ def build_runs(jobs: Sequence[Job]) -> list[Run]:
 
     built = [run for run in runs if run is not None]
     found += find_problems(built)
-    found += machine_problems(jobs)
+    found += machine_problems([job.config for job in jobs])
     for folder in dict.fromkeys(job.folder.parent for job in jobs):
         found += folder_problems(folder)
     raise_together(found)
@@ -65,9 +65,10 @@ def problems_of(config: Mapping[str, Any]) -> list[str]:
     from clbench.engine import find_problems
 
     try:
-        return find_problems([build_run(config, {})])
+        found = find_problems([build_run(config, {})])
     except ConfigurationError as error:
-        return list(error.problems)
+        found = list(error.problems)
+    return found + machine_problems([config])
 
 
 def build_run(config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
@@ -120,18 +121,18 @@ def _tuples(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
 
 
-def machine_problems(jobs: Sequence[Job]) -> list[str]:
-    """Return a line for every setting of threads or memory that can't be, or that jobs disagree on."""
+def machine_problems(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for every setting of threads or memory that can't be, or that runs disagree on."""
     from clbench.engine.memory import parse_bytes
 
     found = []
     for name in ("threads", "memory"):
-        values = list(dict.fromkeys(job.config.get(name) for job in jobs))
+        values = list(dict.fromkeys(config.get(name) for config in configs))
         if len(values) > 1:
             found.append(
                 f"All runs of a sweep share one {name}; got {name}={','.join(map(str, values))}. Choose one."
             )
-    threads, memory = (jobs[0].config.get(name) for name in ("threads", "memory"))
+    threads, memory = (configs[0].get(name) for name in ("threads", "memory"))
     if threads is not None and threads < 1:
         found.append(f"threads must be at least 1, or null for all; got threads={threads}.")
     try:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from clbench.errors import ConfigurationError, raise_together
 from clbench.launcher.claims import claim_problems
 from clbench.launcher.grids import Grid, expand
-from clbench.launcher.jobs import folder_problems
+from clbench.launcher.jobs import folder_problems, problems_of
 from clbench.launcher.places import GROUP
+from clbench.launcher.schema import TOP
+
+log = logging.getLogger(__name__)
 
 
 class Sweep:
@@ -89,11 +94,40 @@ class Sweep:
             HydraException: an override is continuous, or can't be read.
         """
         lines = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
-        given = {item.get_key_element(): self._values(item) for item in self.parser.parse_overrides(lines)}
+        overrides = self.parser.parse_overrides(lines)
+        given = {item.get_key_element(): self._values(item) for item in overrides}
+        for item in overrides:
+            if isinstance(item.value(), Glob):
+                given[item.get_key_element()] = self._fitting(item.get_key_element(), given)
         jobs: list[list[str]] = []
         for study, grids in self._studies(given):
             jobs += expand(grids, given | study, self._is_group)
         return jobs
+
+    def _fitting(self, key: str, given: Grid) -> list[str]:
+        """Return those of a glob's choices that can be used with the first of all other values.
+
+        The others are told. Problems that all choices have are none of theirs, and are left to be found.
+        """
+        others = [f"{name}={values[0]}" for name, values in given.items() if name != key and values]
+        problems = {choice: self._problems([*others, f"{key}={choice}"]) for choice in given[key]}
+        shared = set.intersection(*(set(found) for found in problems.values())) if problems else set()
+        kept = []
+        for choice, found in problems.items():
+            if own := [line for line in found if line not in shared]:
+                log.info("%s=glob(…) leaves out %s: %s", key, choice, own[0])
+            else:
+                kept.append(choice)
+        return kept
+
+    def _problems(self, overrides: list[str]) -> list[str]:
+        try:
+            config = self.loader.load_sweep_config(self.config, overrides)
+            plain = OmegaConf.to_container(OmegaConf.masked_copy(config, list(TOP)), resolve=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            return [str(error).splitlines()[0]]
+        assert isinstance(plain, dict)
+        return problems_of({str(name): value for name, value in plain.items()})
 
     def _studies(self, given: Grid) -> list[tuple[Grid, list[Grid]]]:
         """Return each study's choice, as an axis, with its grids."""
