@@ -3,17 +3,18 @@
 # and Hydra's joblib launcher in a folder that is on the path only where it is measured.
 set -eu
 cd "$(dirname "$0")/../.."
-python=${1:-python3}
+python=${1:-python3}  # one that has torch
 peers=build/peers
 mkdir -p "$peers"
 if [ ! -e "$peers/avalanche" ]; then
     "$python" -m venv "$peers/avalanche"
     pip="$peers/avalanche/bin/pip"
-    # The same torch as here; torchvision without dependencies, since none is built for torch's CPU wheels.
+    # The same torch as here; torchvision without dependencies, since none is built for torch's CPU wheels, in
+    # the release that belongs to that torch (0.28 to 2.13), or the last command would replace torch.
     torch=$("$python" -c 'import torch; print(torch.__version__.split("+")[0])')
     "$pip" install "torch==$torch"
-    "$pip" install --no-deps avalanche-lib==0.6.0 torchvision
-    "$pip" install dill gdown gputil matplotlib numpy packaging psutil pytorchcv 'qpsolvers' quadprog \
+    "$pip" install --no-deps avalanche-lib==0.6.0 "torchvision==0.$(echo "$torch" | awk -F. '{print $2 + 15}').*"
+    "$pip" install "torch==$torch" dill gdown gputil matplotlib numpy packaging psutil pytorchcv 'qpsolvers' quadprog \
         scikit-learn setuptools tensorboard torchmetrics tqdm typing-extensions wandb
 fi
 if [ ! -e "$peers/joblib" ]; then
