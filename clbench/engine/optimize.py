@@ -166,7 +166,8 @@ def _bind(program: Program, theta: Tensor, gradient: Tensor, prefix: str) -> Cal
         if key.startswith(prefix) and "/" not in key.removeprefix(prefix)
     }
     steps = []
-    for start, stop in equal_ranges([run.optimizer for run in program.runs]):
+    runs = program.runs[:1] if program.doubled else program.runs  # nobody reads what a double learns
+    for start, stop in equal_ranges([run.optimizer for run in runs]):
         part = {key: value[start:stop] for key, value in state.items()}
         optimizer = program.runs[start].optimizer
         steps.append(optimizer.bind(theta[start:stop], gradient[start:stop], part))

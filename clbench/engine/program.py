@@ -59,6 +59,7 @@ class Program(Learner):
         self.total_gradient = self.task_gradient
         self.network = first.model.bind(self.stream, self.theta, self.task_gradient)
         self.network.spare(cores, doubled)
+        self.doubled = doubled
         self.stage, self.step, self.stage_step = stage, step, 0
         self.tasks, self.outputs, self.pool = self.data.tasks, self.stream.outputs, self.data.pool
         self.lr = torch.tensor([run.optimizer.lr for run in runs], device=self.device)

@@ -128,7 +128,12 @@ def _of_other_parts(options: argparse.Namespace) -> list[dict[str, object]]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [dict(row) for row in csv.DictReader(file) if row["part"] not in options.parts]
+        return [dict(row) for row in csv.DictReader(file) if not _is_chosen(row, options)]
+
+
+def _is_chosen(row: dict[str, str], options: argparse.Namespace) -> bool:
+    """Tell whether a row is measured again now; only `steps` is chosen by its workload too."""
+    return row["part"] in options.parts and (row["part"] != "steps" or row["workload"] in options.workloads)
 
 
 def measure(one: Contender, worker: Worker, warm_up: bool = False) -> dict[str, object]:

@@ -14,6 +14,9 @@ MOST_LANES = {"mnist": 64, "digits": 1024}
 PASSES = {"regression": 8, "digits": 8, "mnist": 1, "linear": 2}
 """Steps of one pass; peers train whole passes."""
 
+LENGTHS = {"regression": (40, 240), "digits": (40, 240), "mnist": (10, 110), "linear": (100, 1100)}
+"""Steps a task of the two trainings whose difference is taken: some tenths of a second for a peer."""
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -48,8 +51,7 @@ def step_contenders(workload: str, quick: bool) -> Iterator[Contender]:
     """Yield everybody's cost of a training step on one workload."""
     tasks, one_pass = WORKLOADS[workload].tasks, PASSES[workload]
     large = workload == "mnist"
-    # Peers train some tenths of a second each; on 784-400-400 a pass over a part of the data.
-    lengths = (4, 24) if large else (5 * one_pass, 30 * one_pass)
+    lengths = LENGTHS[workload]  # on 784-400-400 a pass over a part of the data
     if quick:
         lengths = (2, 4) if large else (one_pass, 3 * one_pass)
     for threads in (1, 2):
@@ -78,7 +80,7 @@ def _lanes(part: str, workload: str, kind: str, lanes: int, quick: bool) -> Cont
     tasks, large = WORKLOADS[workload].tasks, workload == "mnist"
     seconds = 0.2 if quick else 1.0
     of_a_step = tasks * (3e-3 * lanes if large else 1e-4 + 1e-5 * lanes)
-    long = max(int(seconds / of_a_step), 12 if large else 24)
+    long = max(int(seconds / of_a_step), 12 if large or quick else 96)  # setting thousands up takes longer
     long = min(long, 48 if large else 400)
     short = max(long // 8, 4)
     name = f"clbench {kind}, {lanes:,} run{'s' if lanes > 1 else ''}"
