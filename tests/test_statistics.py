@@ -163,3 +163,19 @@ def test_what_cannot_be_compared_is_told_together():
 def test_a_baseline_with_several_settings_is_refused():
     with pytest.raises(ConfigurationError, match="one run per seed; got baseline=l2"):
         compare_runs(frame_of(l2_1=[0.1], l2_2=[0.2]), baseline="l2")
+
+
+@pytest.mark.parametrize("statistic", [statistics.mean, statistics.iqm])
+def test_resampling_in_blocks_changes_nothing(statistic, monkeypatch):
+    values = np.random.default_rng(1).normal(size=(7, 33))
+    whole = statistics.bootstrap_interval(values, np.random.default_rng(2), statistic, resamples=500)
+    monkeypatch.setattr(statistics, "_BLOCK", 1500)
+    blocks = statistics.bootstrap_interval(values, np.random.default_rng(2), statistic, resamples=500)
+    np.testing.assert_allclose(whole, blocks, rtol=1e-13)
+
+
+def test_resampled_means_are_the_means_of_the_resamples():
+    values = np.random.default_rng(3).normal(size=(4, 9))
+    drawn = statistics.resample_indices(9, np.random.default_rng(4), 200)
+    found = statistics.resampled_means(values, np.random.default_rng(4), 200)
+    np.testing.assert_allclose(found, values[:, drawn].mean(axis=2), rtol=1e-12)

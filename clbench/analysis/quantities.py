@@ -16,7 +16,7 @@ import pandas as pd
 
 from clbench.analysis.selection import best_lambda, criterion, selection_seeds
 from clbench.analysis.settings import setting_columns
-from clbench.analysis.statistics import RESAMPLES, resample_indices
+from clbench.analysis.statistics import resampled_means
 from clbench.records.metrics import higher_is_better
 
 CHOSEN, ORACLE = "chosen", "oracle"
@@ -103,8 +103,6 @@ def measure(
     seeds = sorted(set.intersection(*(set(table.index) for table in tables)))
     if not seeds:
         raise NotCheckable("the runs compared have no finished seed in common")
-    drawn = resample_indices(len(seeds), np.random.default_rng(seed), RESAMPLES)
-    weights = np.stack([(drawn == place).mean(axis=1) for place in range(len(seeds))], axis=1)
     found = []
     for conditions, table in zip(filters, tables, strict=True):
         values, lams = table.loc[seeds].to_numpy(np.float64), table.columns.to_numpy(np.float64)
@@ -112,7 +110,7 @@ def measure(
             Quantity(
                 label=describe(conditions),
                 point=float(what.of(values.mean(axis=0, keepdims=True), lams)[0]),
-                resampled=what.of(weights @ values, lams),
+                resampled=what.of(resampled_means(values.T, np.random.default_rng(seed)).T, lams),
                 by_seed=what.of(values, lams),
             )
         )

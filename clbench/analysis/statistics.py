@@ -41,6 +41,24 @@ def resample_indices(count: int, generator: np.random.Generator, resamples: int 
     return generator.integers(0, count, size=(resamples, count))
 
 
+def resampled_means(
+    values: np.ndarray, generator: np.random.Generator, resamples: int = RESAMPLES
+) -> np.ndarray:
+    """Return the mean over seeds in every resample, `[rows, resamples]`, of values `[rows, seeds]`.
+
+    A resample is how often it draws each seed, so that all rows' means are one matrix product.
+    """
+    count = values.shape[1]
+    means = np.empty((len(values), resamples))
+    step = max(1, _BLOCK // count)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = resample_indices(count, generator, size) + count * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
+        means[:, start : start + size] = values @ (times / count).T
+    return means
+
+
 def bootstrap_interval(
     values: np.ndarray,
     generator: np.random.Generator,
@@ -67,14 +85,31 @@ def bootstrap_interval(
     shape, count = values.shape[:-1], values.shape[-1]
     if count < 2:
         return np.full(shape, np.nan), np.full(shape, np.nan)
-    drawn = resample_indices(count, generator, resamples)
     rows = values.reshape(-1, count)
-    size = max(1, _BLOCK // drawn.size)
+    state, size = generator.bit_generator.state, max(1, _BLOCK // resamples)
     found = np.empty((2, len(rows)))
     for start in range(0, len(rows), size):
-        block = statistic(rows[start : start + size][:, drawn], axis=-1)
-        found[:, start : start + size] = np.quantile(block, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+        generator.bit_generator.state = state  # every row sees the same resamples
+        block = rows[start : start + size]
+        if statistic is mean:
+            drawn = resampled_means(block, generator, resamples)
+        else:
+            drawn = _resampled(block, generator, resamples, statistic)
+        found[:, start : start + size] = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=-1)
     return found[0].reshape(shape), found[1].reshape(shape)
+
+
+def _resampled(
+    values: np.ndarray, generator: np.random.Generator, resamples: int, statistic: Statistic
+) -> np.ndarray:
+    """Return a statistic over seeds in every resample, `[rows, resamples]`, of values `[rows, seeds]`."""
+    count = values.shape[1]
+    found = np.empty((len(values), resamples))
+    step = max(1, _BLOCK // (count * len(values)))
+    for start in range(0, resamples, step):
+        drawn = resample_indices(count, generator, min(step, resamples - start))
+        found[:, start : start + len(drawn)] = statistic(values[:, drawn], axis=-1)
+    return found
 
 
 def sign_flip_p(

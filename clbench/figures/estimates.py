@@ -9,17 +9,12 @@ import numpy as np
 import pandas as pd
 
 from clbench.analysis.selection import best_lambda, criterion, selection_seeds
-from clbench.analysis.statistics import LEVEL, estimate, resample_indices
+from clbench.analysis.statistics import LEVEL, bootstrap_interval, estimate, resampled_means
 from clbench.figures.scores import Scores, width_of
-
-_BLOCK = 400  # rows resampled at once: 32 MB
 
 
 def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the 95 % percentile bootstrap interval of the mean over seeds, the one that the tables show.
-
-    The same resamples as `statistics.bootstrap_interval` with a generator of seed 0, taken as one matrix
-    product, for curves have thousands of rows.
 
     Args:
         values: `[rows, seeds]`, finite.
@@ -27,16 +22,7 @@ def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         `low, high` `[rows]`; NaN where there is one seed, which has no interval.
     """
-    rows, count = values.shape
-    if count < 2:
-        return np.full(rows, np.nan), np.full(rows, np.nan)
-    drawn = resample_indices(count, np.random.default_rng(0))
-    shares = np.stack([(drawn == seed).mean(axis=1) for seed in range(count)])
-    ends = np.empty((2, rows))
-    for start in range(0, rows, _BLOCK):
-        block = values[start : start + _BLOCK] @ shares
-        ends[:, start : start + _BLOCK] = np.quantile(block, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
-    return ends[0], ends[1]
+    return bootstrap_interval(values, np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
@@ -210,8 +196,7 @@ def best_lambda_estimates(scores: Scores, column: str) -> pd.DataFrame:
         if len(table) < 2:
             continue
         found, lams = table.to_numpy(), table.index.to_numpy()
-        draws = resample_indices(found.shape[1], np.random.default_rng(0))
-        picks = lams[found[:, draws].mean(axis=2).argmax(axis=0)]
+        picks = lams[resampled_means(found, np.random.default_rng(0)).argmax(axis=0)]
         low, high = np.quantile(picks, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
         best = lams[found.mean(axis=1).argmax()]
         rows.append((variant, part["strategy"].iloc[0], width, best, low, high, found.shape[1]))
