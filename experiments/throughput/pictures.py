@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from tables import TITLES, limit, point_costs, summary
 
 from clbench.figures.style import (
@@ -40,7 +41,7 @@ def draw_all(folder: Path) -> None:
 
 
 def _steps(frame: pd.DataFrame, path: Path) -> None:
-    workloads = [name for name in frame.workload.unique() if name != "-"]
+    workloads = [name for name in TITLES if name in set(frame.workload)]
     rows = -(-len(workloads) // 2)
     figure, axes = new_axes(rows, min(2, len(workloads)), size=(6.4, 4.6))
     for ax in axes[len(workloads) :]:
@@ -53,6 +54,10 @@ def _steps(frame: pd.DataFrame, path: Path) -> None:
         ax.scatter(found["median"], places, color=colours, s=18, zorder=3)
         ax.set_yticks(list(places), list(found.index), fontsize=7)
         set_log(ax, "x")
+        if found["max"].max() < 20 * found["min"].min():  # hardly a decade: a power of ten is too few ticks
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         ax.set_xlabel("µs of a training step of one run (median, range)")
         ax.set_title(TITLES[workload])
     save(figure, path)
