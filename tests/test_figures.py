@@ -538,3 +538,15 @@ def test_drawing_needs_neither_pyplot_nor_torch(tmp_path):
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_stages_of_unequal_length_are_drawn_side_by_side():
+    of_a = [("a", 0, 0), ("a", 10, 0), ("a", 15, 1), ("a", 20, 1)]
+    of_b = [("b", 0, 0), ("b", 10, 0), ("b", 20, 1), ("b", 30, 1)]
+    rows = of_a + of_b
+    losses = pd.DataFrame(rows, columns=["run", "step", "stage"])
+    found, counted = est.along_stages(losses)
+    assert list(found["step"]) == [0, 1, 1.5, 2, 0, 1, 1.5, 2] and counted.startswith("stage")
+    assert est.stage_spans(found, ["A", "B"]) == {"A": (0, 1), "B": (1, 2)}
+    same, counted = est.along_stages(losses[losses["run"] == "b"])
+    assert list(same["step"]) == [0, 10, 20, 30] and counted == "gradient step"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def plot_curves(
     estimates: pd.DataFrame,
     switches: Mapping[str, tuple[float, float]],
+    counted: str = "gradient step",
     *,
     metric: str = "loss",
     loss: str = "loss",
@@ -31,6 +32,7 @@ def plot_curves(
     Args:
         estimates: `line, strategy, step, mean, low, high`; a line per value of `line`.
         switches: per task name the first and the last step of its stage.
+        counted: what `step` counts, for the axis.
         metric: `loss` or a score's name, for the axis.
         loss: which loss it is, for the axis.
         log: logarithmic y axis; None for where the means span more than 1.5 decades.
@@ -64,7 +66,7 @@ def plot_curves(
     else:
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]) if metric == "loss" else None, auto=True)
     mark_switches(ax, switches)
-    ax.set_xlabel("gradient step")
+    ax.set_xlabel(counted)
     ax.set_ylabel(quantity(metric, loss))
     if label_lines:
         label_ends(ax, ends)
@@ -112,6 +114,7 @@ def plot_tasks(
     tasks: Sequence[str],
     stages: Mapping[str, tuple[float, float]],
     axes: Sequence[Axes],
+    counted: str = "gradient step",
     *,
     metric: str = "loss",
     loss: str = "loss",
@@ -124,7 +127,7 @@ def plot_tasks(
         tasks: whose panels are drawn.
         stages: per task name the first and the last step of its stage, all tasks in order.
         axes: a panel per task.
-        metric, loss, looks: as for `plot_curves`.
+        counted, metric, loss, looks: as for `plot_curves`.
     """
     log = metric == "loss" and spans_decades(estimates["mean"])
     floor = lowest(estimates) if log else None
@@ -133,6 +136,7 @@ def plot_tasks(
         plot_curves(
             part,
             stages,
+            counted,
             metric=metric,
             loss=loss,
             log=log,

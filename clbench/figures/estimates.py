@@ -110,6 +110,22 @@ def curve_estimates(
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
+def along_stages(losses: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return losses with all runs' stages side by side, and what `step` then counts.
+
+    Where a stage has more steps in some runs than in others (those that train on a memory too), `step`
+    becomes the stage's number plus the share of the run's own steps in it.
+    """
+    ends = losses.groupby(["stage", "run"])["step"].max().unstack("run").sort_index()
+    if (ends.nunique(axis=1) <= 1).all():
+        return losses, "gradient step"
+    starts = ends.shift(fill_value=0)
+    place = pd.MultiIndex.from_frame(losses[["stage", "run"]])
+    start, end = (table.stack().reindex(place).to_numpy() for table in (starts, ends))
+    shares = (losses["step"].to_numpy() - start) / np.maximum(end - start, 1)
+    return losses.assign(step=losses["stage"].to_numpy() + shares), "stage (share of each strategy's steps)"
+
+
 def stage_spans(losses: pd.DataFrame, tasks: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Return per task the first and last step of the stage that trains it."""
     last = losses.groupby("stage")["step"].max().sort_index()

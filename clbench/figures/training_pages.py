@@ -33,19 +33,19 @@ from clbench.records.metrics import higher_is_better
 
 def _shown(
     scores: Scores, setting: str, metric: str
-) -> tuple[pd.DataFrame, dict[str, tuple[float, float]], str]:
-    """Return the curves of a setting, the spans of its stages, and how λ was chosen."""
+) -> tuple[pd.DataFrame, dict[str, tuple[float, float]], str, str]:
+    """Return the curves of a setting, the spans of its stages, what the axis counts, and how λ was chosen."""
     choice = est.choose(scores, setting)
     runs = est.shown_runs(scores, setting, choice)
-    losses = scores.losses[scores.losses["run"].isin(runs["run"])]
+    losses, counted = est.along_stages(scores.losses[scores.losses["run"].isin(runs["run"])])
     curves = est.curve_estimates(losses, runs, metric)
     stages = est.stage_spans(losses, scores.tasks_of(setting))
-    return curves, stages, how_chosen(choice)
+    return curves, stages, counted, how_chosen(choice)
 
 
 def first_task_page(scores: Scores, setting: str) -> Page | None:
     """Draw the loss on the first task over the whole training, a line per strategy."""
-    curves, stages, choice = _shown(scores, setting, "loss")
+    curves, stages, counted, choice = _shown(scores, setting, "loss")
     task = scores.tasks_of(setting)[0]
     curves = curves[curves["task"] == task]
     if curves.empty:
@@ -59,7 +59,7 @@ def first_task_page(scores: Scores, setting: str) -> Page | None:
     figure, axes = new_axes(ceil(len(groups) / columns), columns, size=size, sharey=True)
     for ax, group in zip(axes, groups, strict=False):
         part = curves[curves["line"].isin(group)]
-        plot_curves(part, stages, loss=scores.loss, log=log, floor=floor, looks=scores.looks, ax=ax)
+        plot_curves(part, stages, counted, loss=scores.loss, log=log, floor=floor, looks=scores.looks, ax=ax)
     tidy_grid(axes, len(groups), columns)
     title = f"Loss on task {task} over the whole training"
     head(figure, title, how_read(first["n"]), setting)
@@ -69,7 +69,7 @@ def first_task_page(scores: Scores, setting: str) -> Page | None:
 
 def tasks_page(scores: Scores, setting: str, metric: str) -> Page | None:
     """Draw small multiples of a metric over the whole training, a panel per task."""
-    curves, stages, choice = _shown(scores, setting, metric)
+    curves, stages, counted, choice = _shown(scores, setting, metric)
     if curves.empty or (len(stages) == 1 and metric == "loss"):  # that is the first task's page
         return None
     first = curves.drop_duplicates("line")
@@ -81,7 +81,7 @@ def tasks_page(scores: Scores, setting: str, metric: str) -> Page | None:
     for place, group in enumerate(groups):
         panels = axes[place * rows * columns : (place + 1) * rows * columns]
         part = curves[curves["line"].isin(group)]
-        plot_tasks(part, tasks, stages, panels, metric=metric, loss=scores.loss, looks=scores.looks)
+        plot_tasks(part, tasks, stages, panels, counted, metric=metric, loss=scores.loss, looks=scores.looks)
         name_lines(panels, len(tasks), columns)
         tidy_grid(panels, len(tasks), columns)
     word = "Loss" if metric == "loss" else quantity(metric).capitalize()
