@@ -16,6 +16,9 @@ from clbench.figures.style import BLUE, GREY, VERMILLION, axes_or_new, new_axes,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+WIDTH = 8.2
+"""Inches that the line above the panels needs."""
+
 ROW = 0.24
 """Inches of one method's row."""
 
@@ -40,7 +43,7 @@ def draw_published(comparisons: Sequence[Comparison], source: str, folder: Path)
         f"{source}; grey: published mean ± spread as printed; colour: ours, 95 % interval over {seeds} seeds"
     )
     with styled():
-        size = (3.4, 1.1 + ROW * len(methods))
+        size = (max(3.4, WIDTH / len(panels)), 1.1 + ROW * len(methods))
         figure, axes = new_axes(1, len(panels), size=size, sharey=True)
         for ax, (scenario, metric) in zip(axes, panels, strict=True):
             part = [item for item in shown if (item.row.scenario, item.row.metric) == (scenario, metric)]
