@@ -41,11 +41,11 @@ def _problems_of(run: Run, streams: dict[str, Stream | list[str]]) -> list[str]:
     if isinstance(stream, list):
         return found + stream
     of_model = run.model.problems(stream)
-    if not of_model:
+    if of_model:
+        found += of_model
+    else:
         layout = run.model.layout(stream)
-        found += run.strategy.fit_problems(stream, layout)
-        found += heads_problems(run.training, layout, stream)
-    found += of_model
+        found += run.strategy.fit_problems(stream, layout) + heads_problems(run.training, layout, stream)
     for name in stream.scores:
         if name not in SCORES:
             found.append(f"A stream's scores must be known; got scores={name}. {known(SCORES)}")

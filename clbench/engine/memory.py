@@ -90,8 +90,9 @@ class Budget:
 
     def hold(self, state: dict[str, Tensor]) -> None:
         """Count a lane that needs a chunk's state."""
-        size = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-        self.held.setdefault(id(state), [size, 0])[1] += 1
+        if id(state) not in self.held:
+            self.held[id(state)] = [sum(tensor.nbytes for tensor in state.values()), 0]
+        self.held[id(state)][1] += 1
 
     def release(self, state: dict[str, Tensor]) -> None:
         """Count a lane that needs it no more; with the last one the state is gone."""

@@ -124,8 +124,10 @@ class _Training:
 
     def _run_level(self, pool: ThreadPoolExecutor, level: list[Phase]) -> None:
         chunks = self._chunks(level)
+        # Setting the threads of one product may set those of others: only a chunk by itself gets more cores.
+        cores = self.cores if len(chunks) == 1 else 1
         futures: dict[Future[list[Outcome]], list[Phase]] = {
-            pool.submit(self._run_chunk, chunk, max(self.cores // len(chunks), 1)): chunk for chunk in chunks
+            pool.submit(self._run_chunk, chunk, cores): chunk for chunk in chunks
         }
         pending = set(futures)
         try:

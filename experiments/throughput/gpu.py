@@ -35,6 +35,7 @@ from workloads import WORKLOADS, Workload  # noqa: E402
 
 from clbench.engine.data import build_streams  # noqa: E402
 from clbench.engine.loop import train_stage  # noqa: E402
+from clbench.engine.optimize import init_optimizer  # noqa: E402
 from clbench.engine.plan import plan_phases  # noqa: E402
 from clbench.engine.program import Program, initial_theta  # noqa: E402
 
@@ -243,8 +244,7 @@ def _chunk(
 def _program(chunk: tuple[list, list, list]) -> Program:
     runs, streams, strategies = chunk
     tree = {"theta": initial_theta(runs, streams).to(runs[0].device)}
-    for key, value in runs[0].optimizer.init(tree["theta"]).items():
-        tree[f"optimizer/{key}"] = value
+    init_optimizer(runs[0], streams[0], tree)
     return Program(runs, streams, tree, 0, 0, strategies)
 
 
