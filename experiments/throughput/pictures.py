@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 from tables import TITLES, limit, point_costs, summary
 
 from clbench.figures.style import (
@@ -40,6 +41,13 @@ def draw_all(folder: Path) -> None:
             _commands(pd.read_csv(commands), folder / "commands")
 
 
+def _set_log_x(ax: Axes, low: float, high: float) -> None:
+    """Make the x axis logarithmic; under two decades the powers of ten alone are too few ticks."""
+    set_log(ax, "x")
+    if 0 < high < 100 * low:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+
+
 def _steps(frame: pd.DataFrame, path: Path) -> None:
     workloads = [name for name in TITLES if name in set(frame.workload)]
     rows = -(-len(workloads) // 2)
@@ -53,11 +61,7 @@ def _steps(frame: pd.DataFrame, path: Path) -> None:
         ax.hlines(places, found["min"], found["max"], color=colours, linewidth=1.2)
         ax.scatter(found["median"], places, color=colours, s=18, zorder=3)
         ax.set_yticks(list(places), list(found.index), fontsize=7)
-        set_log(ax, "x")
-        if found["max"].max() < 20 * found["min"].min():  # hardly a decade: a power of ten is too few ticks
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ax.xaxis.set_minor_formatter(NullFormatter())
-            ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        _set_log_x(ax, found["min"].min(), found["max"].max())
         ax.set_xlabel("µs of a training step of one run (median, range)")
         ax.set_title(TITLES[workload])
     save(figure, path)
@@ -77,7 +81,7 @@ def _lanes(frame: pd.DataFrame, path: Path) -> None:
     ax.text(
         found.x.max(), 1.3 * found["median"].min(), "1.3 times the least", ha="right", va="bottom", fontsize=7
     )
-    set_log(ax, "x")
+    _set_log_x(ax, found.x.min(), found.x.max())
     ax.set_ylim(bottom=0)
     ax.set_xlabel("runs trained together")
     ax.set_ylabel("µs of a step of one run, all included")
@@ -121,7 +125,7 @@ def _width(frame: pd.DataFrame, path: Path) -> None:
     widths = sorted(frame.x.unique())
     products = [limit(frame[frame.x == x], 2) for x in widths]
     ax.plot(widths, products, color=GREEN, ls="--", marker="o", label="batched products alone")
-    set_log(ax, "x")
+    _set_log_x(ax, widths[0], widths[-1])
     set_log(ax, "y")
     ax.set_xlabel("units of both hidden layers")
     ax.set_ylabel("µs of a training step of one run")
