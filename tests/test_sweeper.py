@@ -48,6 +48,37 @@ def test_a_named_key_takes_the_given_values_everywhere():
     assert all("seed=7" in job or "seed=8" in job for job in found)
 
 
+BY_SCENARIO = [
+    {"strategy": ["naive"], "stream.scenario": ["task", "domain"], "seed": ["0", "1"]},
+    {"strategy": ["ewc"], "strategy.lam": ["500"], "stream.scenario": ["task"], "seed": ["0", "1"]},
+    {"strategy": ["ewc"], "strategy.lam": ["1"], "stream.scenario": ["domain"], "seed": ["0", "1"]},
+]
+
+
+def test_a_value_narrows_to_the_grids_that_have_it():
+    def found(**given):
+        axes = {key.replace("__", "."): value for key, value in given.items()}
+        return [set(job) for job in expand(BY_SCENARIO, axes, lambda key: key == "strategy")]
+
+    assert found(stream__scenario=["domain"], seed=["1"]) == [
+        {"strategy=naive", "stream.scenario=domain", "seed=1"},
+        {"strategy=ewc", "strategy.lam=1", "stream.scenario=domain", "seed=1"},
+    ]
+    assert found(strategy=["ewc"], strategy__lam=["500"], seed=["0"]) == [
+        {"strategy=ewc", "strategy.lam=500", "stream.scenario=task", "seed=0"},
+    ]
+    assert found(strategy=["ewc"], strategy__lam=["1", "7"], seed=["0"]) == [
+        {"strategy=ewc", "strategy.lam=7", "stream.scenario=task", "seed=0"},
+        {"strategy=ewc", "strategy.lam=1", "stream.scenario=domain", "seed=0"},
+        {"strategy=ewc", "strategy.lam=7", "stream.scenario=domain", "seed=0"},
+    ]
+    assert found(stream__scenario=["domain"], strategy__lam=["500"], seed=["0"]) == [
+        {"strategy=naive", "stream.scenario=domain", "seed=0"},
+        {"strategy=ewc", "strategy.lam=500", "stream.scenario=domain", "seed=0"},
+    ]
+    assert len(found(stream__scenario=["class"])) == 6
+
+
 def test_a_field_of_a_part_is_left_out_where_the_grid_does_not_name_it():
     found = jobs(strategy__lam=["5"], seed=["0"])
     assert found == [
@@ -71,6 +102,12 @@ def test_a_new_choice_gets_what_all_grids_share():
         {"strategy=l2", "strategy.lam=3", "seed=0"},
         {"strategy=ewc", "strategy.lam=3", "seed=0"},
     ]
+
+
+def test_another_choice_leaves_the_fields_of_the_only_one_behind():
+    grids = [{"strategy": ["l2"], "strategy.lam": ["1", "10"], "seed": ["0", "1"]}]
+    found = expand(grids, {"strategy": ["naive"]}, lambda key: key == "strategy")
+    assert found == [["strategy=naive", "seed=0"], ["strategy=naive", "seed=1"]]
 
 
 def test_a_key_that_no_grid_names_multiplies_all():
@@ -125,6 +162,15 @@ def test_the_command_line_narrows_a_study():
     assert len(swept(line, ["experiments=two_task_regression"])) == (1 + 4 + 1) * 2
     line = ["experiments=two_task_regression", "strategy=naive", "seed=range(4)"]
     assert len(swept(line, ["experiments=two_task_regression"])) == 4
+
+
+def test_a_published_table_is_narrowed_to_a_scenario_with_its_own_strengths():
+    for name, rows in (("hsu2018_split_mnist", 12), ("vandeven2018_permuted_mnist", 6)):
+        base = [f"experiments={name}"]
+        found = swept([*base, "stream.scenario=domain", "seed=3"], base)
+        whole = [job for job in swept(base, base) if {"stream.scenario=domain", "seed=3"} <= set(job)]
+        assert {frozenset(job) for job in found} == {frozenset(job) for job in whole}
+        assert len(found) == rows
 
 
 def test_several_studies_at_once_have_each_their_own_grids():

@@ -15,9 +15,11 @@ def expand(grids: Sequence[Grid], given: Grid, is_group: Callable[[str], bool]) 
     """Return the overrides of every job, without doubles, in the order of the grids.
 
     - Without grids: the product of what is given.
-    - A choice from a group that a grid names keeps the grids which have it (`strategy=l2`). A choice that no
-      grid has is added, with the axes that all grids agree on (`strategy=ewc` gets the study's seeds).
-    - Any other key that a grid names takes the given values there (`seed=0,1`).
+    - Given values keep the grids that have them: `strategy=l2`, or `stream.scenario=domain` where every
+      scenario has a λ of its own.
+    - Where none of the grids that choose a part has the given values together, all of these grids take them
+      (`strategy.lam=7`). A choice that no grid has is added, with the axes that all grids agree on
+      (`strategy=ewc` gets the study's seeds).
     - A field of a part, named by some grids (`strategy.lam`), leaves the grids alone which choose that part
       and don't name it.
     - All else is set in every grid.
@@ -29,29 +31,42 @@ def expand(grids: Sequence[Grid], given: Grid, is_group: Callable[[str], bool]) 
     """
     if not grids:
         return _unique(_product(given))
-    chosen = [_narrowed(grid, grids, given, is_group) for grid in grids]
-    added = [
-        _widened(key, grids, given)
+    # Numbers that all grids agree on need no choice between them: they take the given values as they are.
+    choosing = [
+        key
         for key in given
-        if is_group(key) and any(key in grid for grid in grids) and _new_values(key, grids, given)
+        if (is_group(key) and any(key in grid for grid in grids))
+        or any(grid.get(key) != grids[0].get(key) for grid in grids)
     ]
-    return _unique(itertools.chain.from_iterable(_product(grid) for grid in [*chosen, *added] if grid))
+    families: dict[str, list[int]] = {}
+    for number, grid in enumerate(grids):
+        families.setdefault(str({key: grid[key] for key in grid if is_group(key)}), []).append(number)
+    chosen: list[list[Grid]] = [[] for _ in range(len(grids) + 1)]
+    for values in itertools.product(*(given[key] for key in choosing)):
+        asked = dict(zip(choosing, values, strict=True))
+        picks = {key: value for key, value in asked.items() if is_group(key)}
+        line = given | {key: [value] for key, value in asked.items()}
+        found = False
+        for members in families.values():
+            if not _has(grids[members[0]], picks):
+                continue
+            found = True
+            for number in [number for number in members if _has(grids[number], asked)] or members:
+                chosen[number].append(_set(grids[number], grids, line))
+        if not found:
+            chosen[-1].append(_added(picks, grids, line))
+    return _unique(itertools.chain.from_iterable(map(_product, itertools.chain.from_iterable(chosen))))
 
 
-def _narrowed(grid: Grid, grids: Sequence[Grid], given: Grid, is_group: Callable[[str], bool]) -> Grid | None:
-    """Return a grid under the given values, None if they exclude it."""
-    result: Grid = {key: values for key, values in given.items() if _applies(key, grid, grids)}
-    for key, values in grid.items():
-        if key not in given:
-            result[key] = values
-        elif is_group(key):
-            kept = [value for value in given[key] if value in values]
-            if not kept:
-                return None
-            result[key] = kept
-        else:
-            result[key] = given[key]
-    return result
+def _has(grid: Grid, asked: Mapping[str, str]) -> bool:
+    """Tell whether a grid has these values, of the keys that it names."""
+    return all(value in grid.get(key, [value]) for key, value in asked.items())
+
+
+def _set(grid: Grid, grids: Sequence[Grid], given: Grid) -> Grid:
+    """Return a grid with the given values, where they apply to it."""
+    others = {key: values for key, values in given.items() if _applies(key, grid, grids)}
+    return others | {key: given.get(key, values) for key, values in grid.items()}
 
 
 def _applies(key: str, grid: Grid, grids: Sequence[Grid]) -> bool:
@@ -63,24 +78,16 @@ def _applies(key: str, grid: Grid, grids: Sequence[Grid]) -> bool:
     return not conditional
 
 
-def _new_values(key: str, grids: Sequence[Grid], given: Grid) -> list[str]:
-    return [value for value in given[key] if not any(value in grid.get(key, ()) for grid in grids)]
-
-
-def _widened(key: str, grids: Sequence[Grid], given: Grid) -> Grid:
-    """Return the grid of a group's choices that the study doesn't have."""
+def _added(picks: Mapping[str, str], grids: Sequence[Grid], given: Grid) -> Grid:
+    """Return the grid of choices from groups that no grid has together."""
     first, *others = grids
     shared = {
         name: values
         for name, values in first.items()
-        if name != key and not name.startswith(f"{key}.") and all(grid.get(name) == values for grid in others)
+        if name.partition(".")[0] not in picks and all(grid.get(name) == values for grid in others)
     }
-    ahead = {name: values for name, values in given.items() if name != key and name not in shared}
-    return (
-        ahead
-        | {key: _new_values(key, grids, given)}
-        | {name: given.get(name, shared[name]) for name in shared}
-    )
+    ahead = {name: values for name, values in given.items() if name not in shared}
+    return ahead | {name: given.get(name, values) for name, values in shared.items()}
 
 
 def _product(axes: Mapping[str, Sequence[str]]) -> Iterable[list[str]]:
