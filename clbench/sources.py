@@ -10,7 +10,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-ABOVE_TRAINING = ("analysis", "app.py", "figures", "launcher", "load.py", "records", "report", "testing.py")
+ABOVE_TRAINING = ("analysis", "app.py", "figures", "launcher", "records", "report", "testing")
 """What only starts, records or shows runs."""
 
 

@@ -17,14 +17,14 @@ LAYERS = (
     ("engine",),
     ("records",),
     ("analysis",),
-    ("figures", "report", "load"),
+    ("figures", "report"),
     ("launcher", "app", "testing"),
 )
 """From the bottom up; a module may import its own layer and those below."""
 
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 TOP = LAYERS[-1]
-WITHOUT_TORCH = ("records", "analysis", "figures", "report", "load", "errors", "config", "sources")
+WITHOUT_TORCH = ("records", "analysis", "figures", "report", "errors", "config", "sources")
 
 
 def modules():

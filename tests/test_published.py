@@ -15,12 +15,10 @@ from clbench.analysis.load import Results
 from clbench.analysis.published import (
     allowed_difference,
     compare_published,
-    find_table,
     read_published,
-    read_table,
-    standard_error,
     write_comparisons,
 )
+from clbench.analysis.published_table import find_table, read_table, standard_error
 from clbench.errors import ConfigurationError
 from clbench.figures.published import draw_published, plot_published
 from clbench.launcher.places import root

@@ -21,7 +21,6 @@ theirs is taken as 0. A row with fewer than 3 seeds, whose spread says nothing, 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ import pandas as pd
 import yaml
 
 from clbench.analysis.load import Results
+from clbench.analysis.published_table import Published, find_table, read_table, standard_error
 from clbench.analysis.quantities import NotCheckable, matching
 from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.statistics import estimate
@@ -41,29 +41,6 @@ from clbench.records.sweep import flatten, read_summaries
 
 HEADER = ("method", "scenario", "metric", "unit", "published", "published_spread", "low", "high", "ours", "n")
 FEWEST_SEEDS = 3
-TABLES = ("experiments/published", "clbench/experiments/published")
-
-
-@dataclass(frozen=True)
-class Published:
-    """A row of a published table.
-
-    Args:
-        method, scenario: which row.
-        metric: a column of `runs.csv`.
-        unit: `%`, or `1` as `runs.csv` has it.
-        mean: as printed, in its unit.
-        digits: printed after the point.
-        spread: as printed, NaN where none is.
-    """
-
-    method: str
-    scenario: str
-    metric: str
-    unit: str
-    mean: float
-    digits: int
-    spread: float
 
 
 @dataclass(frozen=True)
@@ -140,47 +117,6 @@ def compare_published(results: Results, node: Mapping[str, Any]) -> list[Compari
     names = {name for conditions in node["of"].values() for name in conditions} | {"stream.scenario"}
     runs = _with_constants(results, names)
     return [_compare(row, runs, node) for row in rows]
-
-
-def find_table(name: str) -> Path:
-    """Return the path of a published table, in a checkout or an installed wheel."""
-    base = Path(__file__).resolve().parents[2]
-    for place in TABLES:
-        if (base / place / name).is_file():
-            return base / place / name
-    raise ConfigurationError(
-        f"study.published.table must name a file in experiments/published; got study.published.table={name}."
-    )
-
-
-def read_table(path: Path) -> list[Published]:
-    """Return the rows of a published table."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Published(
-                row["method"],
-                row["scenario"],
-                row["metric"],
-                row["unit"],
-                float(row["mean"]),
-                len(row["mean"].partition(".")[2]),
-                float(row["spread"] or "nan"),
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
-def standard_error(spread: float, kind: str, n: int) -> float:
-    """Return the standard error of a published mean; 0 where no spread was published.
-
-    Args:
-        spread: as printed.
-        kind: `std` divides by n, so that s² = std² · n / (n − 1); `sd` is s itself; `sem` is s/√n.
-        n: published runs.
-    """
-    if np.isnan(spread):
-        return 0.0
-    return float(spread / np.sqrt({"std": n - 1, "sd": n, "sem": 1}[kind]))
 
 
 def allowed_difference(values: np.ndarray, error: float, n: int, digits: int) -> float:

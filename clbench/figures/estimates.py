@@ -13,18 +13,6 @@ from clbench.analysis.statistics import LEVEL, bootstrap_interval, estimate, res
 from clbench.figures.scores import Scores, width_of
 
 
-def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 95 % percentile bootstrap interval of the mean over seeds, the one that the tables show.
-
-    Args:
-        values: `[rows, seeds]`, finite.
-
-    Returns:
-        `low, high` `[rows]`; NaN where there is one seed, which has no interval.
-    """
-    return bootstrap_interval(values, np.random.default_rng(0))
-
-
 @dataclass(frozen=True)
 class Choice:
     """How λ was chosen.
@@ -95,7 +83,7 @@ def curve_estimates(
         if table.empty:
             continue
         values = table.to_numpy()
-        low, high = interval(values)
+        low, high = bootstrap_interval(values, np.random.default_rng(0))
         parts.append(
             table.index.to_frame(index=False).assign(
                 line=line,
