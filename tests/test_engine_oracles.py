@@ -11,7 +11,7 @@ from torch import nn
 from clbench.config import Evaluation, Training
 from clbench.engine.data import batch_positions, step_bounds, steps_of
 from clbench.engine.evaluate import evaluation_steps
-from clbench.models import MLP
+from clbench.models import MLP, products
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
 from clbench.strategies import Joint, Naive, Regularized
 from clbench.streams.base import generator
@@ -104,6 +104,19 @@ def stage_ends(result):
 def test_naive_is_the_textbook_loop(stream, optimizer, activation):
     run = make(stream, optimizer=optimizer, model=MLP(hidden=(24, 16), activation=activation), seed=2)
     np.testing.assert_allclose(stage_ends(results([run])[0]), plain_loop(run), rtol=1e-5, atol=1e-5)
+
+
+def test_a_large_net_alone_is_the_textbook_loop_and_itself_in_company(monkeypatch):
+    """Its products are large enough to be taken by all cores and without the double of its lane."""
+    monkeypatch.setattr(products, "_PROVED", {})
+    changes = {"model": MLP(hidden=(600, 520)), "optimizer": Adam(lr=3e-4)}
+    run, other = (
+        make("class", training=Training(steps=15, batch_size=64), seed=seed, **changes) for seed in (2, 5)
+    )
+    alone = results([run], threads=2)[0]
+    assert products._PROVED  # large products were met, and tried
+    np.testing.assert_allclose(stage_ends(alone), plain_loop(run), rtol=1e-4, atol=1e-5)
+    assert_same_bits(alone, results([other, run], threads=1)[1])
 
 
 @pytest.mark.parametrize("reset", [False, True])
