@@ -82,6 +82,24 @@ def test_gradient_is_finite_differences():
     assert torch.autograd.grad(loss(student), student)[0][..., 2].abs().max() == 0
 
 
+@pytest.mark.parametrize(
+    ("scenario", "new", "classes"), [("domain", False, 2), ("class", False, 4), ("class", True, 6)]
+)
+def test_average_over_classes_is_torchs_mean(scenario, new, classes):
+    learner = FakeLearner(classification_stream(tasks=3, scenario=scenario))
+    part = LwF(classes="mean", new_classes=new)
+    state, teacher = taught(part, learner, 2)
+    batch, outputs, targets = student_and_teacher(learner, teacher, 2)
+    found = part.output_loss(learner, state, batch, outputs)
+    old = min(classes, 4)
+    for lane in range(2):
+        target = functional.softmax(targets[lane, :, :old] / 2.0, 1)
+        target = functional.pad(target, (0, classes - old))
+        student = functional.log_softmax(outputs[lane, :, :classes] / 2.0, 1)
+        expected = 4.0 * functional.kl_div(student, target, reduction="none").mean()
+        assert float(found[lane]) == pytest.approx(float(expected), rel=1e-10)
+
+
 def test_zero_at_the_teacher():
     learner = FakeLearner(classification_stream(tasks=2))
     part = LwF()

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from clbench.strategies.base import Batch, State, Strategy
 from clbench.strategies.learner import Learner
-from clbench.strategies.regularized_problems import lam_problems
+from clbench.strategies.regularized_problems import choice_problems, lam_problems
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class LwF(Strategy):
     L_old = T² · mean over old heads · mean_x KL(softmax(z_teacher / T) ‖ softmax(z / T))
 
     over the outputs of a head: in task-incremental streams each past task's own; in class-incremental ones
-    all classes of past tasks, as one; else all outputs. In regression L_old = mean over samples and outputs
-    of (z − z_teacher)².
+    all classes of past tasks, as one; else all outputs. With classes `mean`, KL is divided by the number of
+    classes in the student's softmax. In regression L_old = mean over samples and outputs of (z − z_teacher)².
 
     weighting `sum`: L = L_new + λ L_old (Li & Hoiem 2017). `tasks`: L = (1 − s) L_new + s L_old with
     s = λ (1 − 1/n), n being the tasks so far; λ = 1 is van de Ven & Tolias 2018's 1/n and 1 − 1/n. There the
@@ -36,6 +36,8 @@ class LwF(Strategy):
         weighting: `sum` or `tasks`, see above.
         new_classes: in class-incremental streams: whether the student's softmax also runs over the classes of
             the current task, for which the target is 0 (van de Ven & Tolias 2018).
+        classes: `sum`: KL is a sum over classes, as printed everywhere; `mean`: it is an average, as in the
+            code that the results of van de Ven & Tolias 2018 came from.
 
     Source: Li & Hoiem 2017; Hinton, Vinyals & Dean 2015 (T²).
     """
@@ -44,6 +46,7 @@ class LwF(Strategy):
     temperature: float = 2.0
     weighting: str = "sum"
     new_classes: bool = False
+    classes: str = "sum"
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
@@ -60,7 +63,7 @@ class LwF(Strategy):
                 "With weighting by tasks λ is a share; "
                 f"got strategy.lam={self.lam} with strategy.weighting=tasks. Use at most 1."
             )
-        return found
+        return found + choice_problems("strategy.classes", self.classes, ("sum", "mean"))
 
     def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
         """Return nothing for the first stage; keeping the teacher is the same for all fields."""
@@ -80,10 +83,7 @@ class LwF(Strategy):
         if batch.targets.is_floating_point():
             old = (outputs - taught).square().mean((1, 2))
         else:
-            terms = [
-                distillation(outputs, taught, head[:, None], self._student(batch, head), self.temperature)
-                for head in state["heads"].unbind(1)
-            ]
+            terms = [self._divergence(batch, outputs, taught, head) for head in state["heads"].unbind(1)]
             old = torch.stack(terms).mean(0)
         if self.weighting == "sum":
             return self.lam * old
@@ -112,18 +112,24 @@ class LwF(Strategy):
             heads = [mask.expand(shape) for mask in distinct]
         return {"teacher": learner.theta.clone(), "heads": torch.cat(heads, 1)}
 
-    def _student(self, batch: Batch, head: Tensor) -> Tensor:
-        """Return the mask of the student's softmax."""
-        if not self.new_classes or batch.mask is None:
-            return head[:, None]
-        return torch.maximum(head[:, None], batch.mask)
+    def _divergence(self, batch: Batch, outputs: Tensor, taught: Tensor, head: Tensor) -> Tensor:
+        teacher = student = head[:, None]
+        if self.new_classes and batch.mask is not None:
+            student = torch.maximum(teacher, batch.mask)
+        averaged = self.classes == "mean"
+        return distillation(outputs, taught, teacher, student, self.temperature, averaged)
 
     def _share(self, learner: Learner) -> Tensor | float:
         return self.lam * (1.0 - 1.0 / (learner.stage + 1))
 
 
 def distillation(
-    outputs: Tensor, taught: Tensor, teacher_mask: Tensor, student_mask: Tensor, temperature: Tensor | float
+    outputs: Tensor,
+    taught: Tensor,
+    teacher_mask: Tensor,
+    student_mask: Tensor,
+    temperature: Tensor | float,
+    averaged: bool = False,
 ) -> Tensor:
     """Return T² · mean over samples of KL(teacher ‖ student), `[lane]`.
 
@@ -132,6 +138,7 @@ def distillation(
         teacher_mask, student_mask: 0 or −inf, broadcastable to them; the student's allows all that the
             teacher's does.
         temperature: T, or `[lane]`.
+        averaged: divide KL by the number of classes that the student's mask allows.
     """
     scale = temperature.reshape(-1, 1, 1) if isinstance(temperature, Tensor) else temperature
     target = torch.log_softmax(taught / scale + teacher_mask, 2)
@@ -140,5 +147,7 @@ def distillation(
     allowed = (teacher_mask == 0).expand_as(target)
     found, target = torch.where(allowed, found, 0.0), torch.where(allowed, target, float("-inf"))
     divergence = functional.kl_div(found, target, reduction="none", log_target=True)
-    summed = torch.where(allowed, divergence, 0.0).sum(2).mean(1)
-    return summed * (temperature * temperature)
+    summed = torch.where(allowed, divergence, 0.0).sum(2)
+    if averaged:
+        summed = summed / (student_mask == 0).expand_as(target).sum(2)
+    return summed.mean(1) * (temperature * temperature)
