@@ -40,22 +40,37 @@ def expand(grids: Sequence[Grid], given: Grid, is_group: Callable[[str], bool]) 
     ]
     families: dict[str, list[int]] = {}
     for number, grid in enumerate(grids):
-        families.setdefault(str({key: grid[key] for key in grid if is_group(key)}), []).append(number)
+        choices = sorted((key, values) for key, values in grid.items() if is_group(key))
+        families.setdefault(str(choices), []).append(number)
     chosen: list[list[Grid]] = [[] for _ in range(len(grids) + 1)]
     for values in itertools.product(*(given[key] for key in choosing)):
         asked = dict(zip(choosing, values, strict=True))
         picks = {key: value for key, value in asked.items() if is_group(key)}
         line = given | {key: [value] for key, value in asked.items()}
-        found = False
-        for members in families.values():
-            if not _has(grids[members[0]], picks):
-                continue
-            found = True
-            for number in [number for number in members if _has(grids[number], asked)] or members:
-                chosen[number].append(_set(grids[number], grids, line))
-        if not found:
+        takers = _takers(grids, families.values(), picks, asked)
+        for number in takers:
+            chosen[number].append(_set(grids[number], grids, line))
+        if not takers:
             chosen[-1].append(_added(picks, grids, line))
     return _unique(itertools.chain.from_iterable(map(_product, itertools.chain.from_iterable(chosen))))
+
+
+def _takers(
+    grids: Sequence[Grid], families: Iterable[list[int]], picks: Mapping[str, str], asked: Mapping[str, str]
+) -> list[int]:
+    """Return the numbers of the grids that take some values; none where no grid has the choices.
+
+    Args:
+        grids: the study's.
+        families: numbers of the grids that choose the same parts.
+        picks: those of the values that are choices from groups.
+        asked: the values.
+    """
+    found = []
+    for members in families:
+        if _has(grids[members[0]], picks):
+            found += [number for number in members if _has(grids[number], asked)] or members
+    return found
 
 
 def _has(grid: Grid, asked: Mapping[str, str]) -> bool:
