@@ -13,7 +13,7 @@ from clbench.engine.data import batch_positions, step_bounds, steps_of
 from clbench.engine.evaluate import evaluation_steps
 from clbench.models import MLP, products
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
-from clbench.strategies import Joint, Naive, Regularized
+from clbench.strategies import Joint, LwF, Naive, Regularized
 from clbench.streams.base import generator
 
 OPTIMIZERS = [SGD(lr=0.02, momentum=0.9), Adam(lr=0.003), AdamW(lr=0.003), Adagrad()]
@@ -117,6 +117,16 @@ def test_a_large_net_alone_is_the_textbook_loop_and_itself_in_company(monkeypatc
     assert products._PROVED  # large products were met, and tried
     np.testing.assert_allclose(stage_ends(alone), plain_loop(run), rtol=1e-4, atol=1e-5)
     assert_same_bits(alone, results([other, run], threads=1)[1])
+
+
+def test_a_large_teacher_alone_has_the_bits_it_has_in_company(monkeypatch):
+    """The products of the network that LwF keeps are spared the double too."""
+    monkeypatch.setattr(products, "_PROVED", {})
+    changes = {"strategy": LwF(lam=2.0), "model": MLP(hidden=(600, 520))}
+    run, other = (
+        make("class", training=Training(steps=8, batch_size=64), seed=seed, **changes) for seed in (2, 5)
+    )
+    assert_same_bits(results([run], threads=2)[0], results([other, run], threads=1)[1])
 
 
 @pytest.mark.parametrize("reset", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ NODE = {
         "sgd": {"strategy": "naive", "optimizer": "sgd"},
         "offline": {"strategy": "joint"},
         "mas": {"strategy": "mas"},
+        "si": {"strategy": "si", "strategy.importance.clamp": False},
     },
     "pooled": {"offline": [3, 1]},
     "reasons": {"sgd": "any scenario", "sgd/class": "this scenario"},
@@ -49,7 +51,7 @@ def make_results(rows, folder="nowhere"):
     frame["test_accuracy_1"] = 2 * frame["acc"] - frame["test_accuracy_0"]
     frame["status"], frame["lam"] = "done", np.nan
     frame["run"] = [f"run{index}" for index in range(len(frame))]
-    return Results(folder, frame)
+    return Results(Path(folder), frame)
 
 
 def of(comparisons, method, scenario):
@@ -113,6 +115,9 @@ def test_reasons_are_told_for_what_differs_only(comparisons):
 
 def test_what_is_not_there_is_not_compared(comparisons):
     assert of(comparisons, "adam", "task").reason == "not compared: there are no finished runs of it"
+    assert of(comparisons, "si", "task").reason == (
+        "not compared: there are no finished runs of it: none has strategy.importance.clamp"
+    )
     assert of(comparisons, "gem", "task").reason == "not compared: the study does not run it"
     alone = of(comparisons, "mas", "class")
     assert (alone.mark, alone.n, alone.ours) == ("–", 2, pytest.approx(20.0))

@@ -166,6 +166,8 @@ def _values(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> np.n
     if row.method not in node["of"]:
         raise NotCheckable("the study does not run it")
     conditions = {"stream.scenario": row.scenario, **node["of"][row.method]}
+    if absent := [name for name in conditions if name not in runs]:
+        raise NotCheckable(f"there are no finished runs of it: none has {', '.join(absent)}")
     rows = matching(runs, conditions)
     rows = rows[rows["status"] == "done"]
     if rows.empty:

@@ -57,9 +57,8 @@ class Program(Learner):
         self.tree = tree
         self.task_gradient = torch.zeros_like(self.theta)
         self.total_gradient = self.task_gradient
-        self.network = first.model.bind(self.stream, self.theta, self.task_gradient)
-        self.network.spare(cores, doubled)
-        self.doubled = doubled
+        self.cores, self.doubled = cores, doubled
+        self.network = self._network(self.theta)
         self.stage, self.step, self.stage_step = stage, step, 0
         self.tasks, self.outputs, self.pool = self.data.tasks, self.stream.outputs, self.data.pool
         self.lr = torch.tensor([run.optimizer.lr for run in runs], device=self.device)
@@ -107,7 +106,7 @@ class Program(Learner):
         if theta is None:
             return self.network.predict(batch.inputs).clone()
         if self.other is None or self.other[0] is not theta:
-            self.other = (theta, self.runs[0].model.bind(self.stream, theta, self.task_gradient))
+            self.other = (theta, self._network(theta))
         return self.other[1].predict(batch.inputs).clone()
 
     def gradient_of(self, batch: Batch) -> Tensor:
@@ -154,6 +153,12 @@ class Program(Learner):
         for key, value in self.state.items():
             if not key.startswith("_"):
                 self.tree[f"strategy/{key}"] = value
+
+    def _network(self, theta: Tensor) -> Network:
+        """Return the network of parameters `[lane, padded]`."""
+        network = self.runs[0].model.bind(self.stream, theta, self.task_gradient)
+        network.spare(self.cores, self.doubled)
+        return network
 
 
 def initial_theta(runs: Sequence[Run], streams: Sequence[Stream]) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from clbench.models.buffers import lane_buffer
-from clbench.models.dense import DenseLayer
+from clbench.models.dense_layer import DenseLayer
 
 _aten = torch.ops.aten
 

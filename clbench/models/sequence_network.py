@@ -11,7 +11,7 @@ from torch import Tensor
 from clbench.models.attention import AdditiveAttention, AttentionRoom
 from clbench.models.base import Layout, Network
 from clbench.models.buffers import align, lane_buffer
-from clbench.models.dense import DenseLayer
+from clbench.models.dense_layer import DenseLayer
 from clbench.models.lstm import LSTM, LSTMRoom
 
 PADDING = 0

@@ -36,8 +36,8 @@ class LwF(Strategy):
         weighting: `sum` or `tasks`, see above.
         new_classes: in class-incremental streams: whether the student's softmax also runs over the classes of
             the current task, for which the target is 0 (van de Ven & Tolias 2018).
-        classes: `sum`: KL is a sum over classes, as printed everywhere; `mean`: it is an average, as in what
-            seems to be an early release of van de Ven & Tolias 2018's code.
+        classes: `sum`: KL is a sum over classes, as printed everywhere; `mean`: it is an average, as in the
+            first release of van de Ven & Tolias 2018's code.
 
     Source: Li & Hoiem 2017; Hinton, Vinyals & Dean 2015 (T²).
     """

@@ -14,6 +14,7 @@ from clbench.engine import RunResult, train
 from clbench.models import MLP
 from clbench.optimizers import Adam
 from clbench.strategies import Naive, Strategy
+from clbench.testing.bits import same_outcome, same_records
 from clbench.testing.tiny import TinyStream
 
 STEPS = 24
@@ -141,7 +142,7 @@ class _Table:
         if self.neutral is None:
             raise _Skipped("no λ and no memory; pass neutral=… where a setting does nothing")
         for seed in (0, 1):
-            _same_outcome(self.company["neutral", seed], self.company["naive", seed])
+            same_outcome(self.company["neutral", seed], self.company["naive", seed])
         return ""
 
     def differs(self) -> str:
@@ -159,7 +160,7 @@ class _Table:
         for seed in (0, 1):
             own, naive = self.company["own", seed], self.company["naive", seed]
             first = own.stage == 0
-            _same_outcome(own, naive, first)
+            same_outcome(own, naive, first)
         return ""
 
     def penalty_is_a_distance(self) -> str:
@@ -198,19 +199,19 @@ class _Table:
         """Train the same runs in the opposite order."""
         turned = self._train(list(self.company)[::-1])
         for key, found in self.company.items():
-            _same_records(found, turned[key])
+            same_records(found, turned[key])
         return f"{len(turned)} runs"
 
     def stands_alone(self) -> str:
         """Train one run by itself."""
-        _same_records(self._train([("own", 1)])["own", 1], self.company["own", 1])
+        same_records(self._train([("own", 1)])["own", 1], self.company["own", 1])
         return ""
 
     def shares(self) -> str:
         """Train every stage of every run by itself."""
         unshared = self._train(list(self.company), share=False)
         for key, found in self.company.items():
-            _same_records(found, unshared[key])
+            same_records(found, unshared[key])
         return ""
 
     def _train(self, keys: Sequence[tuple[str, int]], share: bool = True) -> dict[tuple[str, int], RunResult]:
@@ -241,21 +242,3 @@ def _neutral(part: Strategy) -> Strategy | None:
             found = dataclasses.replace(part, **{name: nothing})
             return None if found.problems() else found
     return None
-
-
-def _same_outcome(left: RunResult, right: RunResult, points: np.ndarray | None = None) -> None:
-    """Assert that losses and scores have the same bits, at the given points or at all."""
-    chosen = slice(None) if points is None else points
-    assert np.array_equal(left.loss[chosen], right.loss[chosen], equal_nan=True), "the losses differ"
-    for name, values in left.score.items():
-        same = np.array_equal(values[chosen], right.score[name][chosen], equal_nan=True)
-        assert same, f"{name} differs"
-
-
-def _same_records(left: RunResult, right: RunResult) -> None:
-    """Assert that all that is recorded has the same bits."""
-    assert left.status == right.status, f"one is {left.status}, the other {right.status}"
-    assert np.array_equal(left.step, right.step), "the points differ"
-    _same_outcome(left, right)
-    for name, values in left.training.items():
-        assert np.array_equal(values, right.training[name], equal_nan=True), f"the column {name} differs"
