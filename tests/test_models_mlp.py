@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import contextmanager
 
 import pytest
 import scipy.stats
@@ -11,9 +10,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from clbench.models import products
 from clbench.models.mlp import MLP
-from clbench.models.products import Products
 from clbench.streams.base import Stream
 
 ACTIVATION_MODULES = {
@@ -283,58 +280,3 @@ def test_a_functional_call_of_the_reference_needs_no_other_parameters():
     outputs = functional_call(Reference(model, 6, 3), tensors, (x,), strict=True)
     _, _, _, network = make_lanes(model, stream, 2)
     torch.testing.assert_close(network.predict(x.unsqueeze(0))[0], outputs)
-
-
-def products_of(lanes, doubled, cores=2, out=300, inputs=300, batch=40):
-    random = torch.Generator().manual_seed(1)
-    left = torch.randn(lanes, batch, inputs, generator=random)
-    weight = torch.randn(lanes, out, inputs, generator=random)
-    product = Products()
-    product.cores, product.doubled = cores, doubled
-    found = torch.zeros(lanes, batch, out)
-    product(None, left, weight.transpose(1, 2), found)
-    return found, torch.bmm(left, weight.transpose(1, 2))
-
-
-@pytest.mark.parametrize("answer", [True, False])
-@pytest.mark.parametrize("doubled", [True, False])
-def test_a_product_is_spared_only_where_the_bits_were_proved(answer, doubled, monkeypatch):
-    monkeypatch.setattr(products, "_PROVED", {})
-    monkeypatch.setattr(products, "_agrees", lambda *_: answer)
-    with one_thread():
-        found, expected = products_of(2, doubled)
-    assert torch.allclose(found[0], expected[0], atol=1e-4)
-    assert bool((found[1] == 0).all()) == (doubled and answer)
-    assert list(products._PROVED.values()) == [(1 if doubled else 2, 2) if answer else (2, 1)]
-
-
-def test_a_way_that_rounds_otherwise_is_not_taken(monkeypatch):
-    real = products._multiply
-
-    def rounding(bias, left, right, out, lanes, threads):
-        real(bias, left, right, out, lanes, threads)
-        if threads > 1:  # as a kernel that shares a sum out between threads may
-            out[0, 3, 5] = torch.nextafter(out[0, 3, 5], torch.tensor(9e9))
-
-    monkeypatch.setattr(products, "_PROVED", {})
-    monkeypatch.setattr(products, "_multiply", rounding)
-    with one_thread():
-        found, expected = products_of(3, doubled=False)
-    assert torch.equal(found, expected) and list(products._PROVED.values()) == [(3, 1)]
-
-
-def test_small_products_are_taken_as_ever(monkeypatch):
-    monkeypatch.setattr(products, "_prove", None)
-    with one_thread():
-        found, expected = products_of(2, doubled=True, out=16, inputs=16)
-    assert torch.equal(found, expected)
-
-
-@contextmanager
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -1,4 +1,6 @@
-"""Matrix products of lanes, and the cores and lanes that a small chunk may take them with.
+"""Matrix products of lanes: by which library, and with how many cores and lanes a small chunk takes them.
+
+The library is chosen by the shape of a lane and by the machine alone.
 
 A lane's bits must not depend on its company, but a product may round in another way when it is taken of one
 lane instead of two, or by two threads instead of one. A chunk of one run therefore trains a double of it, and
@@ -14,8 +16,11 @@ import threading
 import torch
 from torch import Tensor
 
+from clbench.models.onednn import faster_linear
+
 LARGE = 2**21
-"""Multiplications of a lane from which other ways are tried; fewer take less time than waking a thread."""
+"""Multiplications of a lane from which other ways are tried; fewer take less time than waking a thread, and
+no longer by MKL than by oneDNN."""
 
 DRAWS = 2
 """How often a way must give the same bits."""
@@ -38,17 +43,13 @@ class Products:
 
     def __call__(self, bias: Tensor | None, left: Tensor, right: Tensor, out: Tensor) -> None:
         """Write `left right`, plus `bias` where there is one, into `out`; all `[lane, …]`."""
-        if (
-            (self.cores > 1 or self.doubled)
-            and left[0].numel() * right.shape[2] >= LARGE
-            and left.device.type == "cpu"
-        ):
-            lanes, threads = self._way(bias, left, right, out)
-            _multiply(bias, left, right, out, lanes, threads)
-        elif bias is None:
-            torch.bmm(left, right, out=out)
+        rows, inner = left.shape[1:]
+        if rows * inner * right.shape[2] < LARGE or left.device.type != "cpu":
+            _multiply_together(bias, left, right, out)
+        elif self.cores > 1 or self.doubled:
+            _multiply_large(bias, left, right, out, *self._way(bias, left, right, out))
         else:
-            torch.baddbmm(bias, left, right, out=out)
+            _multiply_large(bias, left, right, out, len(left), 1)
 
     def _way(self, bias: Tensor | None, left: Tensor, right: Tensor, out: Tensor) -> Way:
         lanes = 1 if self.doubled else len(left)
@@ -66,18 +67,30 @@ _PROVED: dict[object, Way] = {}
 _LOCK = threading.Lock()
 
 
-def _multiply(
+def _multiply_large(
     bias: Tensor | None, left: Tensor, right: Tensor, out: Tensor, lanes: int, threads: int
 ) -> None:
+    """Write the product of the first lanes, by that many threads."""
     left, right, out = left[:lanes], right[:lanes], out[:lanes]
+    bias = None if bias is None else bias[:lanes]
     if threads > 1:
         torch.set_num_threads(threads)
+    linear = faster_linear() if left.dtype is torch.float32 else None
+    if linear is None:
+        _multiply_together(bias, left, right, out)
+    else:
+        weights = right.transpose(1, 2)
+        for lane in range(lanes):
+            out[lane] = linear(left[lane], weights[lane], None if bias is None else bias[lane, 0])
+    if threads > 1:
+        torch.set_num_threads(1)
+
+
+def _multiply_together(bias: Tensor | None, left: Tensor, right: Tensor, out: Tensor) -> None:
     if bias is None:
         torch.bmm(left, right, out=out)
     else:
-        torch.baddbmm(bias[:lanes], left, right, out=out)
-    if threads > 1:
-        torch.set_num_threads(1)
+        torch.baddbmm(bias, left, right, out=out)
 
 
 def _prove(bias: Tensor | None, left: Tensor, right: Tensor, out: Tensor, lanes: int, cores: int) -> Way:
@@ -96,8 +109,8 @@ def _agrees(bias: Tensor | None, left: Tensor, right: Tensor, out: Tensor, way: 
     if bias is not None:
         bias = _like(bias).normal_(generator=random)
     expected, found = _like(out), _like(out)
-    _multiply(bias, left, right, expected, len(left), 1)
-    _multiply(bias, left, right, found, *way)
+    _multiply_large(bias, left, right, expected, len(left), 1)
+    _multiply_large(bias, left, right, found, *way)
     return torch.equal(expected[: way[0]], found[: way[0]])
 
 
