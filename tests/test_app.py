@@ -60,6 +60,14 @@ BAD = {
     "a study": (["experiments=no"], ["A choice must be one of its group's; got experiments=no. Known:"]),
     "a key": (["sed=1"], ["A key must exist in the configuration; got sed=1. Known: cache, device,"]),
     "a field": (["training.stepz=1"], ["got training.stepz=1. Known: training.batch_size, training.epochs,"]),
+    "a key of some choices": (
+        ["-m", "strategy=naive,l2,joint", "strategy.biases=true,false"],
+        ["got strategy.biases=true,false, which is not in strategy=naive and strategy=joint. Sweep"],
+    ),
+    "a key of no choice": (
+        ["-m", "strategy=l2,naive", "strategy.biasses=true,false"],
+        ["got strategy.biasses=true,false. Known: strategy.anchor,"],
+    ),
     "a key of Hydra's": (["hydra.swep.dir=x"], ["got hydra.swep.dir=x. See clbench --cfg hydra"]),
     "a field of a part": (["strategy=l2", "strategy.la=1"], ["got strategy.la=1. Known: strategy.anchor,"]),
     "a field by +": (["strategy=l2", "+strategy.la=1"], ["got strategy.la=1. Known: anchor,"]),

@@ -203,6 +203,15 @@ def test_settings_and_variants_are_what_varies():
     )
 
 
+def test_an_empty_cell_is_called_null():
+    head = {"run": list("abcd"), "strategy": "l2", "lam": 1.0, "seed": 0, "stream": "toy"}
+    stages = {"strategy.from_stage": [1.0, np.nan] * 2}
+    samples = {"stream.samples": [np.nan, np.nan, 40.0, 40.0]}
+    scores = arrange(pd.DataFrame(head | stages | samples | {"status": "done"}), pd.DataFrame())
+    assert scores.settings == ("samples=40", "samples=null")
+    assert scores.runs["variant"].tolist() == ["l2 (from_stage=1)", "l2 (from_stage=null)"] * 2
+
+
 def test_width_is_recognised_and_read():
     head = {"run": list("ab"), "strategy": "l2", "lam": 1.0, "seed": 0, "stream": "toy"}
     runs = pd.DataFrame(head | {"model.hidden": ["[16, 16]", "[64, 8]"], "status": "done"})

@@ -225,6 +225,20 @@ def test_what_only_one_strategy_has_is_no_column(tmp_path):
     assert list(rows[0])[:6] == ["run", "strategy", "lam", "seed", "stream", "status"]
 
 
+def test_a_field_that_an_older_clbench_did_not_have_is_a_column(tmp_path):
+    own = {
+        "bare": {"importance": {"_target_": "toy.Ones"}},
+        "full": {"importance": {"_target_": "toy.Ones", "gamma": 1}},
+    }
+    for name, fields in {**own, "fisher": {"importance": {"_target_": "toy.Fisher"}}}.items():
+        write_run(tmp_path / name, make_run(), make_result(GOOD), config_of("ewc", 1.0, own=fields))
+    (tmp_path / "bare").rename(tmp_path / "kept")
+    rows = {row["run"]: row for row in rows_of(write_sweep(tmp_path))}
+    assert [rows[name]["strategy.importance.gamma"] for name in ("kept", "full", "fisher")] == ["", "1", ""]
+    (tmp_path / "kept").rename(tmp_path.parent / "away")
+    assert "strategy.importance.gamma" not in rows_of(write_sweep(tmp_path))[0]  # Fisher never has it
+
+
 def test_runs_of_an_earlier_sweep_in_the_folder_stay(tmp_path):
     sweep_of(tmp_path, [("a", make_run(), GOOD, config_of())])
     rows = sweep_of(tmp_path, [("b", make_run(seed=1), GOOD, config_of())])

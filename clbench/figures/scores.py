@@ -142,8 +142,10 @@ def short_name(column: str, columns: tuple[str, ...]) -> str:
 
 
 def _plain(values: pd.Series) -> pd.Series:
-    """Return a column as text, numbers as a person writes them."""
-    return values.map(lambda value: number(value) if isinstance(value, float) else str(value)).astype(str)
+    """Return a column as text, numbers as a person writes them, and `null` where a cell is empty."""
+    return values.map(
+        lambda value: "null" if pd.isna(value) else number(value) if isinstance(value, float) else str(value)
+    ).astype(str)
 
 
 def _variants(runs: pd.DataFrame) -> pd.Series:

@@ -41,17 +41,21 @@ def explain(error: BaseException, arguments: Sequence[str]) -> list[str] | None:
             break
         except (HydraException, OmegaConfBaseException) as another:
             error, config = another, None
-    lines = [describe_error(error, culprit, config) for error, culprit in found]
+    lines = [describe_error(error, culprit, config, overrides) for error, culprit in found]
     return list(dict.fromkeys([*lines, *_bounds(config, overrides)]))
 
 
-def describe_error(error: Exception, culprit: str | None, config: DictConfig | None) -> str:
+def describe_error(
+    error: Exception, culprit: str | None, config: DictConfig | None, overrides: Sequence[str] = ()
+) -> str:
     """Return one of Hydra's errors as a line of ours, or in its own words where it isn't known.
 
     Args:
         error: Hydra's or OmegaConf's.
         culprit: the override that caused it, None if it can't be told.
-        config: what the right overrides compose to, for the names that would have been right.
+        config: what the right overrides compose to (of a sweep its first job), for the names that would
+            have been right.
+        overrides: the right ones.
     """
     text = str(error)
     if match := re.search(
@@ -61,7 +65,7 @@ def describe_error(error: Exception, culprit: str | None, config: DictConfig | N
         names = options.partition("Config search path")[0].split()
         return f"A choice must be one of its group's; got {group}={choice}. {known(names)}"
     if text.startswith("Could not override") and culprit is not None:
-        return _unknown_key(culprit, config)
+        return _unknown_key(culprit, config, overrides)
     if match := re.match(r"Ambiguous value for argument '(.*?)'\s", text):
         got = match.group(1)
         return (
@@ -99,7 +103,7 @@ def _key(word: str) -> str:
     return word.lstrip("+~").partition("=")[0]
 
 
-def _unknown_key(culprit: str, config: DictConfig | None) -> str:
+def _unknown_key(culprit: str, config: DictConfig | None, overrides: Sequence[str]) -> str:
     """Return the line for a key that doesn't exist, with the names beside it."""
     parent, _, _ = _key(culprit).rpartition(".")
     if parent.partition(".")[0] == "hydra":
@@ -107,11 +111,34 @@ def _unknown_key(culprit: str, config: DictConfig | None) -> str:
             f"A key must exist in the configuration; got {culprit}. See clbench --cfg hydra for Hydra's own."
         )
     node = OmegaConf.select(config, parent) if parent and config is not None else config
+    if lacking := _lacking(_key(culprit), overrides):
+        return (
+            f"A key must exist in every run of a sweep; got {culprit}, which is not in "
+            f"{' and '.join(lacking)}. Sweep the others by themselves, or write a study with grids."
+        )
     names = [str(key) for key in node if not str(key).startswith("_")] if isinstance(node, DictConfig) else []
     hint = known(f"{parent}.{name}" if parent else name for name in names)
     return (
         f"A key must exist in the configuration; got {culprit}. {hint if names else f'{parent} has no keys.'}"
     )
+
+
+def _lacking(key: str, overrides: Sequence[str]) -> list[str]:
+    """Return the choices of a key's group without it, where the group is swept and another choice has it."""
+    group = key.partition(".")[0]
+    swept = next((word for word in overrides if _key(word) == group and "," in word), None)
+    if swept is None:
+        return []
+    others = [word for word in overrides if word != swept]
+    parent, _, name = key.rpartition(".")
+    choices = [f"{group}={value}" for value in swept.partition("=")[2].split(",")]
+    nodes = [OmegaConf.select(compose(_first_values([*others, choice])), parent) for choice in choices]
+    lacking = [
+        choice
+        for choice, node in zip(choices, nodes, strict=True)
+        if not (isinstance(node, DictConfig) and name in node)
+    ]
+    return lacking if len(lacking) < len(choices) else []
 
 
 def _overrides(arguments: Sequence[str]) -> list[str]:

@@ -69,7 +69,7 @@ class Sweep:
         OmegaConf.save(self.config, folder / "multirun.yaml")
         try:
             return self._launch(jobs)
-        except ConfigurationError:
+        except (ConfigurationError, HydraException, OmegaConfBaseException):
             if folder in missing and not any(folder.rglob("summary.json")):
                 shutil.rmtree(folder)  # nothing was trained: leave nothing behind
                 for place in missing[1:]:

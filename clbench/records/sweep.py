@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,8 @@ def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:
     for section in SECTIONS:
         if section in config:
             found |= dict(flatten(config[section], section))
-    dropped = [name for name in found if name == "strategy.lam" or name.endswith("_target_")]
-    return {name: value for name, value in found.items() if name not in dropped}
+    found.pop("strategy.lam", None)
+    return found
 
 
 def flatten(value: Any, name: str) -> Iterable[tuple[str, Any]]:
@@ -108,12 +109,30 @@ def flatten(value: Any, name: str) -> Iterable[tuple[str, Any]]:
 
 
 def _varying(configs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names that have two values or more among the runs that have them at all."""
+    """Return the names that have two values or more among the runs that have the part they belong to.
+
+    A part that lacks a field, as a clbench without that field wrote it, differs from one that has it.
+    """
     values: dict[str, set[str]] = {}
+    parts: Counter[tuple[str, str]] = Counter()
+    having: Counter[tuple[str, tuple[str, str]]] = Counter()
     for config in configs:
+        parts.update({_part(name, config) for name in config})
         for name, value in config.items():
             values.setdefault(name, set()).add(repr(value))
-    return [name for name, seen in values.items() if len(seen) > 1]
+            having[name, _part(name, config)] += 1
+    for (name, part), count in having.items():
+        if count < parts[part]:
+            values[name].add("absent")
+    return [name for name, seen in values.items() if len(seen) > 1 and not name.endswith("_target_")]
+
+
+def _part(name: str, config: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the part that a name belongs to: where it lies in the configuration, and its class."""
+    place = name.rpartition(".")[0]
+    while "." in place and f"{place}._target_" not in config:
+        place = place.rpartition(".")[0]
+    return place, str(config.get(f"{place}._target_"))
 
 
 def _references(summaries: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[float]]:
