@@ -11,8 +11,9 @@ import pytest
 import scipy.stats
 import yaml
 from rich.console import Console
+from synthetic_runs import Outcome, make_result, make_run
 
-from clbench.analysis.load import Results
+from clbench.analysis.load import Results, load
 from clbench.analysis.published import (
     allowed_difference,
     compare_published,
@@ -23,6 +24,7 @@ from clbench.analysis.published_table import find_table, read_table, standard_er
 from clbench.errors import ConfigurationError
 from clbench.figures.published import draw_published, plot_published
 from clbench.launcher.places import root
+from clbench.records import write_run, write_sweep
 from clbench.report.published import published_sheet, published_table
 
 STUDIES = ("hsu2018_split_mnist", "vandeven2018_permuted_mnist", "chaudhry2019_permuted_mnist17")
@@ -127,6 +129,22 @@ def test_what_is_not_there_is_not_compared(comparisons):
 def test_pooled_accuracy_weighs_tasks_by_their_samples(comparisons):
     # Tasks at 1.0 and 0.9 with 3 : 1 samples, where the mean over tasks is 0.95.
     assert of(comparisons, "offline", "class").ours == pytest.approx(100 * (3 * 1.0 + 1 * 0.9) / 4)
+
+
+def test_a_condition_may_be_on_what_all_runs_of_a_strategy_agree_on(tmp_path):
+    """`runs.csv` has no column for it, and the first run, another strategy's, knows nothing of it."""
+    outcome = Outcome([[0.9, 0.3], [0.6, 0.8]], [0.1, 0.2])
+    for name, own in (("naive", {}), ("si", {"importance": {"clamp": False}})):
+        for seed in range(3):
+            strategy = {"_target_": f"toy.{name}", **own}
+            config = {"stream": {"scenario": "class"}, "strategy": strategy, "optimizer": {"lr": 0.1}}
+            run = make_run(name, None if name == "naive" else 1.0, seed)
+            write_run(tmp_path / f"{name}{seed}", run, make_result(outcome), config)
+    write_sweep(tmp_path)
+    results = load(tmp_path)
+    assert "strategy.importance.clamp" not in results.runs
+    found = of(compare_published(results, NODE), "si", "class")
+    assert (found.n, found.ours) == (3, pytest.approx(70.0))
 
 
 def test_two_settings_that_fit_one_row_are_not_mixed():

@@ -194,17 +194,19 @@ def _pooled(rows: pd.DataFrame, samples: Sequence[int]) -> np.ndarray:
 
 
 def _with_constants(results: Results, names: Iterable[str]) -> pd.DataFrame:
-    """Return the runs with the named columns that `runs.csv` leaves out where all runs agree on them."""
+    """Return the runs with the named columns that `runs.csv` leaves out as all that have them agree."""
     absent = sorted(name for name in names if name not in results.runs)
-    if not absent or results.runs.empty:
+    if not absent:
         return results.runs
-    summaries = read_summaries(results.run_folder(str(results.runs["run"].iloc[0])))
-    if not summaries:
-        return results.runs
-    known = dict(summaries[0]["labels"])
-    for section, value in summaries[0]["provenance"]["config"].items():
-        known |= dict(flatten(value, section))
-    return results.runs.assign(**{name: known[name] for name in absent if name in known})
+    known: dict[str, dict[str, Any]] = {}
+    for summary in read_summaries(results.folder):
+        config = summary["provenance"]["config"].items()
+        known[summary["run"]] = dict(summary["labels"])
+        known[summary["run"]].update(leaf for section, value in config for leaf in flatten(value, section))
+    columns = {name: [known.get(run, {}).get(name) for run in results.runs["run"]] for name in absent}
+    return results.runs.assign(
+        **{name: values for name, values in columns.items() if any(value is not None for value in values)}
+    )
 
 
 def write_comparisons(folder: Path | str, comparisons: Iterable[Comparison]) -> Path:
