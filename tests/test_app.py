@@ -57,6 +57,31 @@ BAD = {
         ["strategy=ewwc"],
         ["A choice must be one of its group's; got strategy=ewwc. Known: adapter,"],
     ),
+    "no choice": (
+        ["strategy=null"],
+        ["A choice must be one of its group's; got strategy=null. clbench --help"],
+    ),
+    "two choices": (["strategy=[l2,ewc]"], ["got strategy=[l2,ewc]. Sweep over them: -m strategy=l2,ewc."]),
+    "two choices in a sweep": (
+        ["-m", "strategy=naive,[l2,ewc]", "seed=1,2"],
+        ["A run must have one choice of a group; got strategy=[l2,ewc]. Sweep"],
+    ),
+    "no value": (
+        ["-m", "seed=range(0)"],
+        ["A sweep must have a value for every key; got seed=range(0). Give"],
+    ),
+    "no class of a part's part": (
+        ["strategy=ewc", "strategy.importance=3"],
+        ["got strategy.importance=3. Name"],
+    ),
+    "no group of parameters": (
+        ["strategy=l2", "strategy.groups=[3,{patern:x}]"],
+        [
+            "strategy.groups must be a list of {field: value, …}; got strategy.groups.0=3. Fields: pattern,",
+            "got strategy.groups.1.patern=x. Known: anchor,",
+            "Group must be given strategy.groups.1.pattern; got nothing.",
+        ],
+    ),
     "a study": (["experiments=no"], ["A choice must be one of its group's; got experiments=no. Known:"]),
     "a key": (["sed=1"], ["A key must exist in the configuration; got sed=1. Known: cache, device,"]),
     "a field": (["training.stepz=1"], ["got training.stepz=1. Known: training.batch_size, training.epochs,"]),

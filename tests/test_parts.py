@@ -33,6 +33,11 @@ class Outer:
             raise ValueError("thirteen is not a count")
 
 
+@dataclass(frozen=True)
+class Several:
+    inners: tuple[Inner, ...] = ()
+
+
 def node(**fields):
     return {"_target_": HERE + "Outer", "rate": 1, **fields}
 
@@ -101,3 +106,26 @@ def test_a_name_is_found_below_modules_and_classes(tmp_path, monkeypatch):
         locate("module_with_a_missing_import.Part")
     with pytest.raises(AttributeError):
         locate("collections.Nothing")
+
+
+def test_a_mapping_names_no_class_where_there_is_but_one():
+    assert make_part("part", node(inner={"width": 2})).inner == Inner(2.0)
+    several = {"_target_": HERE + "Several", "inners": [{"names": ["a"]}, {"_target_": HERE + "Inner"}]}
+    assert make_part("part", several) == Several((Inner(names=("a",)), Inner()))
+
+
+def test_what_is_no_part_is_told():
+    several = {"_target_": HERE + "Several", "inners": [3, {"wide": 1}]}
+    for broken, expected in (
+        (node(inner=3), ["part.inner must be a part {_target_: class, …}; got part.inner=3. Name a class."]),
+        (
+            several,
+            [
+                "part.inners must be a list of {field: value, …}; got part.inners.0=3. Fields: width, names.",
+                "Inner must be given fields that it has; got part.inners.1.wide=1. Known: names, width.",
+            ],
+        ),
+    ):
+        with pytest.raises(ConfigurationError) as error:
+            make_part("part", broken)
+        assert list(error.value.problems) == expected

@@ -13,6 +13,9 @@ from clbench.errors import ConfigurationError, known
 from clbench.launcher.parts import one_line
 from clbench.launcher.places import compose
 
+NO_CHOICE = "Config group override must be a string or a list"
+"""What Hydra says, by a ValueError, of `group=null`."""
+
 MOST = 50
 """Mistakes that are looked for in one command."""
 
@@ -28,6 +31,10 @@ def explain(error: BaseException, arguments: Sequence[str]) -> list[str] | None:
     """
     if isinstance(error, ConfigurationError):
         return list(error.problems)
+    if nothing := [
+        word for word in _overrides(arguments) if NO_CHOICE in str(error) and word.endswith("=null")
+    ]:
+        return [f"A choice must be one of its group's; got {nothing[0]}. clbench --help names them."]
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     overrides = _overrides(arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,17 @@ class Builder:
 
 def _tuples(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+
+
+def choice_problems(overrides: Iterable[str]) -> list[str]:
+    """Return a line for every list of choices of one group, which Hydra would lay one over the other."""
+    choices = (line.partition("=") for line in dict.fromkeys(overrides))
+    return [
+        f"A run must have one choice of a group; got {group}={value}. "
+        f"Sweep over them: -m {group}={value.strip('[]')}."
+        for group, _, value in choices
+        if group in PARTS and value.startswith("[")
+    ]
 
 
 def machine_problems(configs: Sequence[Mapping[str, Any]]) -> list[str]:

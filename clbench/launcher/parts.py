@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import importlib
+import inspect
 import math
 import re
 import types
@@ -32,6 +33,7 @@ def make_part(name: str, node: Any, like: Any = None) -> Any:
             f"A part must have a class; got {name}={_shown(node)}. Choose one of the group: {name}=…, or set "
             f"{name}._target_."
         )
+    node = _with_classes(node)
     raise_together(_node_problems(name, node))
     from hydra.errors import HydraException
     from hydra.utils import instantiate
@@ -52,6 +54,31 @@ def make_part(name: str, node: Any, like: Any = None) -> Any:
             f"A part's class must accept its fields; got {one_line(cause)} "
             f"({name}._target_={node['_target_']}). Correct the fields, or the class."
         ) from error
+
+
+def _with_classes(node: Any, hint: Any = None) -> Any:
+    """Return a configuration in which mappings name their class, where a field can hold one class only.
+
+    Args:
+        node: the configuration.
+        hint: what the field that holds it is annotated with.
+    """
+    if isinstance(node, (list, tuple)):
+        inner = get_args(hint)[0] if get_origin(hint) is tuple else None
+        return [_with_classes(item, inner) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    if "_target_" not in node and _is_concrete(hint):
+        node = {"_target_": f"{hint.__module__}.{hint.__qualname__}", **node}
+    hints: dict[str, Any] = {}
+    if any(isinstance(value, (Mapping, list, tuple)) for value in node.values()):
+        with contextlib.suppress(Exception):  # a class that can't be found is told later
+            hints = _hints(locate(node["_target_"]))
+    return {key: _with_classes(value, hints.get(key)) for key, value in node.items()}
+
+
+def _is_concrete(hint: Any) -> bool:
+    return isinstance(hint, type) and dataclasses.is_dataclass(hint) and not inspect.isabstract(hint)
 
 
 def plain_fields(node: Mapping[str, Any]) -> set[str]:
@@ -134,7 +161,11 @@ def _type_problems(place: str, value: Any, hint: Any) -> Iterable[str]:
     accepted = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a list"}
     names = [words.get(get_origin(kind) or kind) for kind in accepted if kind is not type(None)]
-    if None in names or (value is None and type(None) in accepted) or isinstance(value, Mapping):
+    if (value is None and type(None) in accepted) or isinstance(value, Mapping):
+        return
+    if None in names:
+        if all(isinstance(kind, type) and dataclasses.is_dataclass(kind) for kind in accepted):
+            yield f"{place} must be a part {{_target_: class, …}}; got {place}={_shown(value)}. Name a class."
         return
     for kind in accepted:
         plain = get_origin(kind) or kind
@@ -145,9 +176,19 @@ def _type_problems(place: str, value: Any, hint: Any) -> Iterable[str]:
         if plain in (bool, str) and isinstance(value, plain):
             return
         if plain is tuple and isinstance(value, (list, tuple)):
+            yield from _item_problems(place, value, get_args(kind)[0])
             return
     rule = " or ".join(str(name) for name in names)
     yield f"{place} must be {rule}; got {place}={_shown(value)}. Correct the value."
+
+
+def _item_problems(place: str, values: Iterable[Any], hint: Any) -> Iterable[str]:
+    """Yield a line for every item of a list of parts that is no part."""
+    for index, value in enumerate(values):
+        if _is_concrete(hint) and not isinstance(value, Mapping):
+            names = ", ".join(item.name for item in dataclasses.fields(hint))
+            got = f"{place}.{index}={_shown(value)}"
+            yield f"{place} must be a list of {{field: value, …}}; got {got}. Fields: {names}."
 
 
 def _settled(value: Any) -> Any:

@@ -10,7 +10,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from clbench.launcher.jobs import folder_problems, problems_of
+from clbench.launcher.folders import typed
+from clbench.launcher.jobs import choice_problems, folder_problems, problems_of
 from clbench.launcher.schema import TOP
 
 BAD_CONFIGURATION = 2
@@ -36,7 +37,7 @@ class Present(Callback):
             SystemExit: problems were printed. (Any other exception of a callback becomes a warning in Hydra.)
         """
         folder = Path(config.hydra.run.dir).absolute()
-        found = folder_problems(folder)
+        found = [*choice_problems(typed(config.hydra.overrides.task)), *folder_problems(folder)]
         try:
             plain = OmegaConf.to_container(OmegaConf.masked_copy(config, list(TOP)), resolve=True)
         except OmegaConfBaseException:  # `${hydra:…}` can't be read yet; the job itself will check

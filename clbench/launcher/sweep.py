@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from clbench.errors import ConfigurationError, raise_together
 from clbench.launcher.claims import claim_problems
 from clbench.launcher.grids import Grid, expand
-from clbench.launcher.jobs import folder_problems, problems_of
+from clbench.launcher.jobs import choice_problems, folder_problems, problems_of
 from clbench.launcher.places import GROUP
 from clbench.launcher.schema import TOP
 
@@ -63,7 +64,8 @@ class Sweep:
         folder = Path(self.config.hydra.sweep.dir)
         study = OmegaConf.to_container(self.config, resolve=False).get("study")  # type: ignore[union-attr]
         claims = study.get("claims") if isinstance(study, dict) else None
-        raise_together([*folder_problems(folder), *claim_problems(claims)])
+        choices = choice_problems(chain.from_iterable(jobs))
+        raise_together([*choices, *folder_problems(folder), *claim_problems(claims)])
         missing = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
@@ -90,7 +92,7 @@ class Sweep:
         """Return the overrides of every job.
 
         Raises:
-            ConfigurationError: a study's grids aren't what they must be.
+            ConfigurationError: a study's grids aren't what they must be, or there is nothing to run.
             HydraException: an override is continuous, or can't be read.
         """
         lines = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
@@ -102,6 +104,12 @@ class Sweep:
         jobs: list[list[str]] = []
         for study, grids in self._studies(given):
             jobs += expand(grids, given | study, self._is_group)
+        if not jobs:
+            empty = [str(item.input_line) for item in overrides if not given[item.get_key_element()]]
+            raise ConfigurationError(
+                "A sweep must have a value for every key; "
+                f"got {' '.join(empty) or 'an empty grid'}. Give it one, or leave the key out."
+            )
         return jobs
 
     def _fitting(self, key: str, given: Grid) -> list[str]:
