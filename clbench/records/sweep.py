@@ -117,10 +117,11 @@ def _varying(configs: Iterable[Mapping[str, Any]]) -> list[str]:
     parts: Counter[tuple[str, str]] = Counter()
     having: Counter[tuple[str, tuple[str, str]]] = Counter()
     for config in configs:
-        parts.update({_part(name, config) for name in config})
+        owners = {name: _part(name, config) for name in config}
+        parts.update(set(owners.values()))
+        having.update(owners.items())
         for name, value in config.items():
             values.setdefault(name, set()).add(repr(value))
-            having[name, _part(name, config)] += 1
     for (name, part), count in having.items():
         if count < parts[part]:
             values[name].add("absent")
