@@ -268,6 +268,18 @@ def test_a_study_takes_a_single_value_that_its_first_strategy_does_not_have(clbe
     assert runs[["strategy", "lam", "seed"]].fillna(-1).values.tolist() == [["naive", -1, 1], ["l2", 3, 1]]
 
 
+def test_a_study_that_forgot_to_be_a_sweep_is_not_run_as_one_run(clbench, tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text(MINE.replace("hydra: {mode: MULTIRUN}", ""))
+    command = ("--config-dir", str(tmp_path), "experiments=mine", *SMALL)
+    code, lines = clbench(*command)
+    assert code == 2 and "A study with grids must be run as a sweep; got a single run." in lines[0]
+    assert clbench(*command, "hydra.mode=RUN", "hydra.run.dir=one")[0] == 0
+    assert len(pd.read_csv(tmp_path / "one" / "runs.csv")) == 1
+    assert clbench("-m", *command, "seed=1", "hydra.sweep.dir=out")[0] == 0
+    assert len(pd.read_csv(tmp_path / "out" / "runs.csv")) == 3
+
+
 MINE = """
 # @package _global_
 study:

@@ -1,6 +1,7 @@
 """Claims on hand-made runs, whose verdicts follow from their numbers."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def runs_of(table, **columns):
             rows.append(row | {"acc": -value})
     frame = pd.DataFrame(rows)
     frame["lam"] = frame["lam"].astype(float)
-    return Results(None, frame)
+    return Results(Path("nowhere"), frame)
 
 
 NONE = float("nan")
@@ -145,7 +146,7 @@ def test_best_lambdas_compare_by_their_ratio():
     narrow = {("l2", lam): [abs(np.log10(lam) - 1)] * 4 for lam in (1.0, 10.0, 100.0)}
     wide = {("l2", lam): [abs(np.log10(lam))] * 4 for lam in (1.0, 10.0, 100.0)}
     frames = [runs_of(narrow, **{"model.width": 16}).runs, runs_of(wide, **{"model.width": 512}).runs]
-    results = Results(None, pd.concat(frames, ignore_index=True))
+    results = Results(Path("nowhere"), pd.concat(frames, ignore_index=True))
     sets = {"strategy": "l2", "model.width": 16}, {"strategy": "l2", "model.width": 512}
     claim = {"best": "lam", "metric": "test_loss_A"}
     moved = verdict_of(claim | {"greater": sets[0], "than": sets[1]}, results)
@@ -288,3 +289,21 @@ def test_claims_of_a_sweep_without_multirun_come_from_its_first_run(tmp_path):
 def test_equal_seeds_give_equal_verdicts():
     claim = {"metric": "test_loss_A", "of": {"strategy": "naive"}, "at_least": 10}
     assert verdict_of(claim) == verdict_of(claim)
+
+
+def test_a_condition_may_be_on_what_all_runs_of_a_strategy_agree_on(tmp_path):
+    outcome = make_result(Outcome([[0.9, 0.1], [0.6, 0.8]], [0.1, 0.1]))
+    for strategy, fields in (("naive", {}), ("l2", {"scale": "sum"})):
+        for seed in SEEDS:
+            config = {"strategy": {"_target_": f"toy.{strategy}", **fields}}
+            write_run(tmp_path / f"{strategy}{seed}", make_run(strategy, None, seed), outcome, config)
+    write_sweep(tmp_path)
+    results = clbench.load(tmp_path)
+    assert "strategy.scale" not in results.runs
+    claims = [
+        {"metric": "test_accuracy_A", "of": {"strategy.scale": scale}, "at_least": 0.5}
+        for scale in ("sum", "fan")
+    ]
+    kept, other = check_claims(claims, results)
+    assert (kept.holds, kept.outcome.n) == (True, len(SEEDS))
+    assert (other.holds, other.found) == (None, "not checked: no finished run has strategy.scale=fan")

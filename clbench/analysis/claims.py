@@ -6,7 +6,7 @@ lies on the right side; seeds are resampled, and all runs of a claim are paired 
     claims:
       - claim: naive forgets A           # the sentence that is printed
         metric: test_loss_A              # a column of runs.csv, or the last value of a column of training.csv
-        greater: {strategy: naive}       # which runs: conditions on columns of runs.csv
+        greater: {strategy: naive}       # which runs: conditions on settings, named as in runs.csv
         than: {strategy: joint}
         factor: 5                        # the ratio of the means is above 5; or `by: 0.1`, a difference
       - claim: l2 at its λ lies between them
@@ -100,8 +100,9 @@ def _check(claim: Mapping[str, Any], results: Results, seed: int) -> Verdict:
         return Verdict(text, None, "not checked: " + " ".join(problems))
     what = measure_of(claim)
     try:
-        runs = _with_training(results, what.metric)
-        outcome = compare(claim, measure(runs, filters_of(claim), what, seed))
+        filters = filters_of(claim)
+        runs = _with_training(results, what.metric, {name for conditions in filters for name in conditions})
+        outcome = compare(claim, measure(runs, filters, what, seed))
     except NotCheckable as reason:
         return Verdict(text, None, f"not checked: {reason}")
     wanted = claim.get("seeds", 0)
@@ -109,16 +110,17 @@ def _check(claim: Mapping[str, Any], results: Results, seed: int) -> Verdict:
     return Verdict(text, outcome.holds and outcome.seeds_holding >= least, outcome.text(), outcome)
 
 
-def _with_training(results: Results, metric: str) -> pd.DataFrame:
-    """Return the runs, with the last value of a column of `training.csv` if that is what is asked for."""
-    if metric in results.runs:
-        return results.runs
-    if not all((results.run_folder(run) / "training.csv").exists() for run in results.runs["run"]):
+def _with_training(results: Results, metric: str, settings: Iterable[str]) -> pd.DataFrame:
+    """Return the runs with some settings, and the last value of a column of `training.csv` if need be."""
+    runs = results.with_settings(settings)
+    if metric in runs:
+        return runs
+    if not all((results.run_folder(run) / "training.csv").exists() for run in runs["run"]):
         raise NotCheckable(f"the runs have no column {metric}, and training.csv is not there")
     if metric not in results.training:
         raise NotCheckable(f"neither runs.csv nor training.csv has a column {metric}")
     last = results.training.groupby("run")[metric].last()
-    return results.runs.assign(**{metric: results.runs["run"].map(last)})
+    return runs.assign(**{metric: runs["run"].map(last)})
 
 
 def read_claims(folder: Path | str) -> list[dict[str, Any]]:

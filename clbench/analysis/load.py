@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +14,7 @@ from pyarrow import csv as arrow_csv
 from clbench.errors import ConfigurationError
 from clbench.records.files import row_bytes
 from clbench.records.run import SUMMARY
-from clbench.records.sweep import read_summaries, tabulate
+from clbench.records.sweep import read_summaries, settings_of, tabulate
 
 TEXT = ("run", "strategy", "stream", "status", "task", "split")
 WHOLE = ("step", "stage")
@@ -73,6 +73,20 @@ class Results:
             columns = dict(zip(table.column_names, table.columns, strict=True))
             parts.append(pa.table(front | columns))
         return pa.concat_tables(parts, promote_options="default").to_pandas() if parts else pd.DataFrame()
+
+    def with_settings(self, names: Iterable[str]) -> pd.DataFrame:
+        """Return `runs` with the named settings too that `runs.csv` leaves out, as all that have them agree.
+
+        Where the runs' folders are not there, or no run has such a setting, there is no column.
+        """
+        absent = sorted(name for name in names if name not in self.runs)
+        if not absent:
+            return self.runs
+        known = {summary["run"]: settings_of(summary) for summary in read_summaries(self.folder)}
+        columns = {name: [known.get(run, {}).get(name) for run in self.runs["run"]] for name in absent}
+        return self.runs.assign(
+            **{name: found for name, found in columns.items() if any(value is not None for value in found)}
+        )
 
     def compare(self, baseline: str = "naive", metric: str | None = None, seed: int = 0) -> pd.DataFrame:
         """Return estimates per setting and paired differences from a baseline (see `compare_runs`)."""

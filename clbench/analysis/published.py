@@ -37,7 +37,7 @@ from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.statistics import estimate
 from clbench.errors import ConfigurationError
 from clbench.records.files import row_bytes, write_whole
-from clbench.records.sweep import flatten, read_summaries
+from clbench.records.sweep import read_summaries
 
 HEADER = ("method", "scenario", "metric", "unit", "published", "published_spread", "low", "high", "ours", "n")
 FEWEST_SEEDS = 3
@@ -115,7 +115,7 @@ def compare_published(results: Results, node: Mapping[str, Any]) -> list[Compari
         )
     rows = read_table(find_table(str(node["table"])))
     names = {name for conditions in node["of"].values() for name in conditions} | {"stream.scenario"}
-    runs = _with_constants(results, names)
+    runs = results.with_settings(names)
     return [_compare(row, runs, node) for row in rows]
 
 
@@ -191,22 +191,6 @@ def _pooled(rows: pd.DataFrame, samples: Sequence[int]) -> np.ndarray:
     if absent := [name for name in columns if name not in rows]:
         raise NotCheckable(f"the runs have no column {absent[0]}")
     return rows[columns].to_numpy(np.float64) @ (np.asarray(samples, np.float64) / sum(samples))
-
-
-def _with_constants(results: Results, names: Iterable[str]) -> pd.DataFrame:
-    """Return the runs with the named columns that `runs.csv` leaves out as all that have them agree."""
-    absent = sorted(name for name in names if name not in results.runs)
-    if not absent:
-        return results.runs
-    known: dict[str, dict[str, Any]] = {}
-    for summary in read_summaries(results.folder):
-        config = summary["provenance"]["config"].items()
-        known[summary["run"]] = dict(summary["labels"])
-        known[summary["run"]].update(leaf for section, value in config for leaf in flatten(value, section))
-    columns = {name: [known.get(run, {}).get(name) for run in results.runs["run"]] for name in absent}
-    return results.runs.assign(
-        **{name: values for name, values in columns.items() if any(value is not None for value in values)}
-    )
 
 
 def write_comparisons(folder: Path | str, comparisons: Iterable[Comparison]) -> Path:

@@ -38,6 +38,11 @@ class Present(Callback):
         """
         folder = Path(config.hydra.run.dir).absolute()
         found = [*choice_problems(typed(config.hydra.overrides.task)), *folder_problems(folder)]
+        if OmegaConf.select(config, "study.grids") and "hydra.mode=RUN" not in sys.argv:
+            found.append(
+                "A study with grids must be run as a sweep; got a single run. "
+                "Write hydra: {mode: MULTIRUN} into the study, or add -m (hydra.mode=RUN for one run of it)."
+            )
         try:
             plain = OmegaConf.to_container(OmegaConf.masked_copy(config, list(TOP)), resolve=True)
         except OmegaConfBaseException:  # `${hydra:…}` can't be read yet; the job itself will check

@@ -57,7 +57,7 @@ def read_summaries(folder: Path) -> list[dict[str, Any]]:
 
 def tabulate(summaries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the rows of `runs.csv` and its header, from summaries."""
-    configs = [_settings(summary) for summary in summaries]
+    configs = [settings_of(summary) for summary in summaries]
     varying = _varying(configs)
     references = _references(summaries)
     rows = []
@@ -83,7 +83,7 @@ def _flat_part(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in summary.items() if not isinstance(value, (dict, list))}
 
 
-def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return what distinguishes a run besides strategy, λ, seed and stream, by dotted name."""
     config = summary["provenance"]["config"]
     found = {key: value for key, value in summary["labels"].items() if key not in ("strategy", "stream")}
