@@ -40,11 +40,18 @@ def kl(student, teacher, temperature):
 
 
 @pytest.mark.parametrize(
-    ("scenario", "heads"), [("domain", [(0, 2)]), ("class", [(0, 4)]), ("task", [(0, 2), (2, 4)])]
+    ("scenario", "heads", "new"),
+    [
+        ("domain", [(0, 2)], False),
+        ("domain", [(0, 2)], True),
+        ("class", [(0, 4)], False),
+        ("task", [(0, 2), (2, 4)], False),
+        ("task", [(0, 2), (2, 4)], True),  # another head's outputs are no new classes of an old one
+    ],
 )
-def test_loss_is_torchs_kl_over_the_old_heads(scenario, heads):
+def test_loss_is_torchs_kl_over_the_old_heads(scenario, heads, new):
     learner = FakeLearner(classification_stream(tasks=3, scenario=scenario))
-    part = LwF(lam=1.5, temperature=2.0)
+    part = LwF(lam=1.5, temperature=2.0, new_classes=new)
     state, teacher = taught(part, learner, 2)
     batch, outputs, targets = student_and_teacher(learner, teacher, 2)
     found = part.output_loss(learner, state, batch, outputs)

@@ -115,7 +115,9 @@ class LwF(Strategy):
     def _divergence(self, batch: Batch, outputs: Tensor, taught: Tensor, head: Tensor) -> Tensor:
         teacher = student = head[:, None]
         if self.new_classes and batch.mask is not None:
-            student = torch.maximum(teacher, batch.mask)
+            # With known tasks the new task's outputs are another head's, and compete with no old one.
+            compete = ((batch.mask == 0) | (teacher != 0)).all(2, keepdim=True)
+            student = torch.where(compete, batch.mask, teacher)
         averaged = self.classes == "mean"
         return distillation(outputs, taught, teacher, student, self.temperature, averaged)
 
