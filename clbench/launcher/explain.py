@@ -31,9 +31,8 @@ def explain(error: BaseException, arguments: Sequence[str]) -> list[str] | None:
     """
     if isinstance(error, ConfigurationError):
         return list(error.problems)
-    if nothing := [
-        word for word in _overrides(arguments) if NO_CHOICE in str(error) and word.endswith("=null")
-    ]:
+    nothing = [word for word in _overrides(arguments) if word.endswith("=null")]
+    if nothing and NO_CHOICE in str(error):
         return [f"A choice must be one of its group's; got {nothing[0]}. clbench --help names them."]
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
