@@ -67,6 +67,7 @@ TABLE = {
     "gem": (GEM(memory=20), {"untouched": True}),
     "gem, fixed parts": (GEM(memory=20, shared_by="stream"), {"untouched": True}),
     "gem, rehearsing": (GEM(memory=20, rehearse=True), {"untouched": True}),
+    "gem, two constraints a task": (GEM(memory=20, parts=2), {"untouched": True}),
     "agem": (AGEM(memory=20, reference=16), {"untouched": True}),
     "gdumb": (GDumb(memory=20), {"untouched": False}),
     "shrink_perturb": (ShrinkPerturb(), {"untouched": True, "neutral": ShrinkPerturb(1.0, 0.0)}),

@@ -3,9 +3,11 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from fake_learner import FakeLearner, classification_stream
+from scipy.optimize import minimize
 from scipy.stats import chisquare
 from torch.nn import functional
 
@@ -290,6 +292,32 @@ def test_gem_projects_on_the_gradient_of_every_past_task():
     torch.testing.assert_close(gradient, expected)
 
 
+def test_gem_with_two_parts_holds_two_constraints_a_task():
+    """Hsu et al.'s code; the oracle is scipy's solver on the gradients of the quarters of the memory."""
+    learner = FakeLearner(classification_stream(tasks=3, samples=20), lanes=3)
+    part = GEM(memory=12, margin=0.2, ridge=0.01, parts=2)
+    state = filled(part, learner)
+    quarters = state["memory"].split(3, 1)
+    assert [(one[0] // learner.pool).unique().tolist() for one in quarters] == [[0], [0], [1], [1]]
+    references = torch.stack([learner.gradient_of(learner.fetch(one)) for one in quarters], 1)
+    gradient = 1.5 * references[:, 2] - references[:, 0]  # two weights are inside, two at the margin
+    expected = []
+    for own, rows in zip(gradient.double().numpy(), references.double().numpy(), strict=True):
+        gram, linear = rows @ rows.T + 0.01 * np.eye(4), rows @ own
+        found = minimize(
+            lambda v, gram=gram, linear=linear: v @ gram @ v / 2 + linear @ v,
+            np.full(4, 0.2),
+            jac=lambda v, gram=gram, linear=linear: gram @ v + linear,
+            bounds=[(0.2, None)] * 4,
+            method="L-BFGS-B",
+            options={"ftol": 1e-15, "gtol": 1e-12},
+        )
+        assert 0 < (found.x > 0.2 + 1e-9).sum() < 4
+        expected.append(own + found.x @ rows)
+    part.change_gradient(learner, state, gradient)
+    torch.testing.assert_close(gradient.double(), torch.tensor(np.array(expected)), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("shared_by", "sizes"), [("seen", ([12], [6, 6])), ("stream", ([4], [4, 4]))])
 def test_gem_shares_its_memory_by_the_tasks_seen_or_by_those_of_the_stream(shared_by, sizes):
     learner = FakeLearner(classification_stream(tasks=3, samples=20), lanes=3)
@@ -315,6 +343,7 @@ def test_gem_shares_its_memory_by_the_tasks_seen_or_by_those_of_the_stream(share
         (DarkReplay(beta=math.nan), "got strategy.beta=nan."),
         (GEM(margin=-0.5), "got strategy.margin=-0.5."),
         (GEM(shared_by="all"), "got strategy.shared_by=all."),
+        (GEM(parts=0), "got strategy.parts=0."),
         (AGEM(reference=0), "got strategy.reference=0."),
         (AGEM(policy="fifo"), "got strategy.policy=fifo."),
         (GDumb(memory=0), "got strategy.memory=0."),
@@ -331,5 +360,7 @@ def test_a_memory_too_small_for_the_tasks_is_named():
     layout = FakeLearner(stream).layout
     for part in (GEM(memory=2), AGEM(memory=2), NaiveRehearsal(memory=2), ExperienceReplay(2, "ring")):
         assert "got strategy.memory=2. Use at least 3, or 0" in part.fit_problems(stream, layout)[0]
-    for part in (GEM(memory=3), AGEM(memory=0), AGEM(2, "reservoir"), ExperienceReplay(memory=1)):
+    assert "got strategy.memory=5. Use at least 6, or 0" in GEM(5, parts=2).fit_problems(stream, layout)[0]
+    enough = (GEM(memory=3), GEM(6, parts=2), AGEM(memory=0), AGEM(2, "reservoir"))
+    for part in (*enough, ExperienceReplay(memory=1)):
         assert part.fit_problems(stream, layout) == []

@@ -35,6 +35,8 @@ class GEM(Strategy):
         rehearse: train on the replicated memory too, as `naive_rehearsal` does (Hsu 2018's GEM).
         shared_by: `seen`: the tasks seen share the memory (Hsu 2018); `stream`: a task has memory // tasks of
             the stream from the start (Lopez-Paz & Ranzato 2017).
+        parts: constraints a task: its share of the memory is split into so many, each with its own r and
+            its own v ≥ margin. 2 in Hsu 2018's code, which fills the memory twice when a task ends.
 
     Source: Lopez-Paz & Ranzato 2017; memory, margin and ridge as in Hsu et al. 2018.
     """
@@ -44,6 +46,7 @@ class GEM(Strategy):
     ridge: float = 0.001
     rehearse: bool = False
     shared_by: str = "seen"
+    parts: int = 1
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
@@ -56,17 +59,19 @@ class GEM(Strategy):
             found.append(
                 f"strategy.shared_by must be seen or stream; got strategy.shared_by={self.shared_by}."
             )
+        if self.parts < 1:
+            found.append(f"strategy.parts must be at least 1; got strategy.parts={self.parts}.")
         return found
 
     def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
         """Return a line where the memory has too few places."""
-        return part_problems(self.memory, stream)
+        return part_problems(self.memory, stream, max(self.parts, 1))
 
     def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
         """Return what fills the memory after the first stage, and all fields later."""
         if self.memory == 0 or (stage == 0 and phase == "train"):
             return None
-        return self.fields("margin", "ridge", "rehearse") if stage == 0 else self.fields()
+        return self.fields("margin", "ridge", "rehearse", "parts") if stage == 0 else self.fields()
 
     def acts(self, place: str) -> bool:
         """Tell whether the strategy acts at a place."""
@@ -87,8 +92,9 @@ class GEM(Strategy):
             return
         if "_parts" not in state:
             task_of = memory[0] // learner.pool  # the same in every lane
-            parts = [memory[:, task_of == task].contiguous() for task in task_of.unique().tolist()]
-            state["_parts"] = [learner.fetch(part) for part in parts]
+            shares = [memory[:, task_of == task] for task in task_of.unique().tolist()]
+            parts = [part for share in shares for part in share.tensor_split(self.parts, 1) if part.numel()]
+            state["_parts"] = [learner.fetch(part.contiguous()) for part in parts]
         references = torch.stack([learner.gradient_of(part) for part in state["_parts"]], 1)
         gradient.copy_(project_many(gradient, references, self.margin, self.ridge))
 

@@ -28,13 +28,15 @@ def memory_problems(memory: int, replay: int | None = None) -> list[str]:
     return found
 
 
-def part_problems(memory: int, stream: Stream) -> list[str]:
-    """Return a line where a memory shared by the tasks would have no place for each."""
-    if memory == 0 or memory >= len(stream.tasks):
+def part_problems(memory: int, stream: Stream, parts: int = 1) -> list[str]:
+    """Return a line where a memory shared by the tasks would have no place for each, or each one's parts."""
+    needed = parts * len(stream.tasks)
+    if memory == 0 or memory >= needed:
         return []
+    places = "a place for each" if parts == 1 else f"{parts} places (strategy.parts) for each"
     return [
-        f"A memory shared by the tasks needs a place for each of {len(stream.tasks)}; "
-        f"got strategy.memory={memory}. Use at least {len(stream.tasks)}, or 0 for no replay."
+        f"A memory shared by the tasks needs {places} of {len(stream.tasks)}; "
+        f"got strategy.memory={memory}. Use at least {needed}, or 0 for no replay."
     ]
 
 
