@@ -1,10 +1,18 @@
-"""Stored first stages give the same bits, survive faults, and stay within their bound."""
+"""Stored stages give the same bits, survive faults, let a stopped run go on, and stay within their bound."""
 
+import sys
+
+import pytest
+from safetensors import safe_open
 from test_engine_invariants import assert_same_bits, l2, make, results
 
+from clbench.config import Run
+from clbench.engine.loop import Cancelled
+from clbench.engine.phase import run_phase
 from clbench.engine.store import StageStore
+from clbench.importance import Fisher, PathIntegral
 from clbench.optimizers import Adam
-from clbench.strategies import Naive
+from clbench.strategies import DarkReplay, ExperienceReplay, LwF, Naive, Regularized
 
 
 def files(folder):
@@ -57,3 +65,85 @@ def test_a_folder_that_cannot_be_written_costs_only_the_entry(tmp_path):
     blocked.write_text("not a folder")
     found = results([make()], store=StageStore(blocked))[0]
     assert found.status == "done"
+
+
+def stop_in(stage, monkeypatch):
+    """Let the engine be stopped when it begins a stage, as by Ctrl-C."""
+
+    def stopped(chunk, *rest):
+        if chunk[0].stage == stage and chunk[0].kind == "train":
+            raise Cancelled
+        return run_phase(chunk, *rest)
+
+    monkeypatch.setattr(sys.modules["clbench.engine.train"], "run_phase", stopped)
+
+
+def states(folder):
+    """Return how many entries have a state, and how many only a record."""
+    whole = 0
+    for path in files(folder):
+        with safe_open(path, "pt") as file:
+            whole += "tree/theta" in file.keys()  # noqa: SIM118
+    return whole, len(files(folder)) - whole
+
+
+def last_step(path):
+    """Return the last step that an entry recorded."""
+    with safe_open(path, "pt") as file:
+        return int(file.get_tensor("step").max())
+
+
+LONG = {
+    "naive": Naive(),
+    "ewc": Regularized(anchor="each", importance=Fisher(), half=True),
+    "si": Regularized(importance=PathIntegral()),
+    "lwf": LwF(),
+    "er": ExperienceReplay(memory=20),
+    "der": DarkReplay(memory=20),
+}
+
+
+@pytest.mark.parametrize("strategy", LONG.values(), ids=LONG)
+def test_a_stopped_run_goes_on_with_the_stage_it_was_in(strategy, tmp_path, monkeypatch):
+    runs: list[Run] = [make("class", strategy, seed) for seed in (0, 1)]
+    expected = results(runs)
+    with monkeypatch.context() as patch:
+        stop_in(3, patch)
+        with pytest.raises(Cancelled):
+            results(runs, store=StageStore(tmp_path, worth=0.0))
+    found = results(runs, store=StageStore(tmp_path, worth=0.0))
+    for left, right in zip(found, expected, strict=True):
+        assert_same_bits(left, right)
+        assert left.trained_here == 2  # of five
+        assert left.steps == right.steps
+
+
+def test_of_a_long_run_one_state_stays(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_in(3, patch)
+        with pytest.raises(Cancelled):
+            results([make("class")], store=StageStore(tmp_path, worth=0.0))
+    assert states(tmp_path) == (2, 1)  # of stages 0 and 2; of stage 1 the record
+    results([make("class")], store=StageStore(tmp_path, worth=0.0))
+    assert states(tmp_path) == (1, 3)
+    again = results([make("class")], store=StageStore(tmp_path, worth=0.0))[0]
+    assert again.trained_here == 4  # nothing leads on from a finished run's records
+    assert_same_bits(again, results([make("class")])[0])
+
+
+def test_short_later_stages_are_not_kept(tmp_path):
+    results([make("class")], store=StageStore(tmp_path))
+    assert states(tmp_path) == (1, 0)
+
+
+def test_a_damaged_later_stage_is_trained_again(tmp_path, monkeypatch):
+    expected = results([make("class")])[0]
+    with monkeypatch.context() as patch:
+        stop_in(3, patch)
+        with pytest.raises(Cancelled):
+            results([make("class")], store=StageStore(tmp_path, worth=0.0))
+    latest = max(files(tmp_path), key=last_step)
+    latest.write_bytes(latest.read_bytes()[:100])
+    found = results([make("class")], store=StageStore(tmp_path, worth=0.0))[0]
+    assert found.trained_here == 4
+    assert_same_bits(found, expected)

@@ -30,6 +30,7 @@ class Outcome:
         alive: False once the lane has diverged or failed.
         message: why it failed.
         stored: whether it was trained by an earlier sweep.
+        kept: whether the store has it.
     """
 
     tree: Tree
@@ -42,6 +43,7 @@ class Outcome:
     alive: bool = True
     message: str | None = None
     stored: bool = False
+    kept: bool = False
 
 
 def finite_points(record: StageRecord, lane: int, stream: Stream, splits: tuple[str, ...]) -> np.ndarray:

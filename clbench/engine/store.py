@@ -1,8 +1,12 @@
-"""Finished first stages on disk, under the hash of all that shaped them.
+"""Finished stages on disk, under the hash of all that shaped them.
 
-A later sweep with other λ starts from the stored θ_A instead of training task A again. Entries are
-written whole or not at all (aside, then renamed), so that two sweeps may use one store at once; the
-least recently used ones go when the store grows past its bound.
+Every first stage is kept: a later sweep with other λ starts from the stored θ_A instead of training task A
+again. Later stages are kept where they took long: a sweep that was stopped goes on with the stage it was in.
+An entry has a lane's state and record; where all that follows from a later stage is kept as well, or
+finished, its state goes (`thin`), so that of a long run one state stays, and the records of all its stages.
+
+Entries are written whole or not at all (aside, then renamed), so that two sweeps may use one store at once;
+the least recently used ones go when the store grows past its bound.
 """
 
 from __future__ import annotations
@@ -28,26 +32,46 @@ from clbench.engine.outcome import Outcome
 from clbench.engine.plan import Phase
 from clbench.sources import training_sources
 
+STATE = "tree/theta"
+"""What an entry has as long as its state is kept."""
+
 
 class StageStore:
-    """A folder of finished first stages.
+    """A folder of finished stages.
 
     Args:
         folder: made when first written to.
         limit: most bytes that stay.
+        worth: seconds of a lane from which on a later stage is kept.
     """
 
-    def __init__(self, folder: Path, limit: int = 2 * 2**30) -> None:
+    def __init__(self, folder: Path, limit: int = 2 * 2**30, worth: float = 5.0) -> None:
         self.folder = folder
         self.limit = limit
+        self.worth = worth
         self.used = 0
 
-    def keeps(self, phase: Phase) -> bool:
-        """Tell whether a phase belongs into the store: of the first stage, with later ones to start."""
-        return phase.stage == 0 and bool(phase.children)
+    def keeps(self, phase: Phase, outcome: Outcome, parent: Outcome | None) -> bool:
+        """Tell whether an outcome belongs into the store: whole chains from the first stage on do."""
+        if not (phase.children and outcome.alive):
+            return False
+        if phase.stage == 0:
+            return True
+        return parent is not None and parent.kept and (phase.kind != "train" or outcome.seconds >= self.worth)
+
+    def leads_on(self, phase: Phase) -> bool:
+        """Tell whether runs can start after a phase: its state is kept, or all that follows from it is."""
+        try:
+            with safe_open(self._path(phase), "pt") as file:
+                whole = STATE in file.keys()  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return False
+        return whole or (bool(phase.children) and all(self.leads_on(child) for child in phase.children))
 
     def load(self, phase: Phase) -> Outcome | None:
-        """Return the stored outcome of a phase, or None."""
+        """Return the stored outcome of a phase that later ones start from, or None."""
+        if not (phase.children and self.leads_on(phase)):
+            return None
         path = self._path(phase)
         try:
             with safe_open(path, "pt", device=phase.run.device) as file:
@@ -62,9 +86,9 @@ class StageStore:
         arrays = {key: value.cpu().numpy() for key, value in found.items() if not key.startswith("tree/")}
         passed = {tuple(tasks): steps for tasks, steps in plain["passed"]}
         record = _record(arrays, plain["record"]) if plain["record"] else None
-        return Outcome(tree, 0, record, plain["step"], passed, 0.0, plain["lanes"], stored=True)
+        return Outcome(tree, 0, record, plain["step"], passed, 0.0, plain["lanes"], stored=True, kept=True)
 
-    def save(self, phase: Phase, outcome: Outcome) -> None:
+    def save(self, phase: Phase, outcome: Outcome) -> bool:
         """Keep the outcome of a phase. A full disk or a folder without permission costs only the entry."""
         lane, record = outcome.lane, outcome.record
         tensors = {f"tree/{key}": value[lane].contiguous() for key, value in outcome.tree.items()}
@@ -82,15 +106,19 @@ class StageStore:
                 arrays["function"] = record.function[lane]
             tensors |= {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
             plain["record"] = {"steps": record.steps, "samples": record.samples}
-        path = self._path(phase)
-        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        return self._write(phase, tensors, {"plain": json.dumps(plain)})
+
+    def thin(self, phase: Phase) -> None:
+        """Drop the state of a later stage, from which nobody starts any more; its record stays."""
+        if phase.stage == 0:
+            return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(tensors, aside, {"plain": json.dumps(plain)})
-            os.replace(aside, path)
+            with safe_open(self._path(phase), "pt") as file:
+                names = [key for key in file.keys() if not key.startswith("tree/")]  # noqa: SIM118
+                recorded, plain = {key: file.get_tensor(key) for key in names}, file.metadata()
         except (OSError, SafetensorError):
-            with contextlib.suppress(OSError):
-                aside.unlink()
+            return
+        self._write(phase, recorded, plain)
 
     def trim(self) -> None:
         """Remove the least recently used entries until the store is within its bound."""
@@ -106,6 +134,19 @@ class StageStore:
                 break
             path.unlink(missing_ok=True)
             total -= size
+
+    def _write(self, phase: Phase, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bool:
+        path = self._path(phase)
+        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            safetensors.torch.save_file(tensors, aside, metadata)
+            os.replace(aside, path)
+        except (OSError, SafetensorError):
+            with contextlib.suppress(OSError):
+                aside.unlink()
+            return False
+        return True
 
     def _path(self, phase: Phase) -> Path:
         run = phase.run

@@ -59,7 +59,7 @@ def train(
         on_progress: called with the share of gradient steps done and a word on what is being trained.
         threads: cores to use, None for all that this process may use.
         share: False to train every stage of every run by itself (same bits, more time).
-        store: where finished first stages are looked up and kept, None for nowhere.
+        store: where finished stages are looked up and kept, None for nowhere.
         memory: bytes that the process may take, None for half of the machine's. Where the states of all
             lanes would take more, some runs are trained to their end before others begin.
 
@@ -170,7 +170,8 @@ class _Training:
 
     def _is_stored(self, phase: Phase) -> bool:
         """Take a phase's outcome from the store where it has one, and tell so."""
-        found = self.store.load(phase) if self.store is not None and self.store.keeps(phase) else None
+        begins = phase.parent is None or self.outcomes[phase.parent.key].stored
+        found = self.store.load(phase) if self.store is not None and begins else None
         if found is not None:
             self.progress.add(float(phase.kind == "train"), "stored stages")
             self._finish([phase], [found])
@@ -193,9 +194,9 @@ class _Training:
                 for parent in parents
             ]
         if self.store is not None:
-            for phase, outcome in zip(chunk, outcomes, strict=True):
-                if self.store.keeps(phase) and outcome.alive:
-                    self.store.save(phase, outcome)
+            for phase, outcome, parent in zip(chunk, outcomes, parents, strict=True):
+                if self.store.keeps(phase, outcome, parent):
+                    outcome.kept = self.store.save(phase, outcome)
         return outcomes
 
     def _finish(self, chunk: list[Phase], outcomes: list[Outcome]) -> None:
@@ -229,3 +230,6 @@ class _Training:
         outcome = self.outcomes[phase.key]
         self.budget.release(outcome.tree)
         outcome.tree = {}
+        followed = all(self.outcomes[child.key].kept or not child.children for child in phase.children)
+        if self.store is not None and outcome.kept and followed:
+            self.store.thin(phase)
