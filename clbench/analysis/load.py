@@ -6,6 +6,7 @@ import functools
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -82,11 +83,17 @@ class Results:
         absent = sorted(name for name in names if name not in self.runs)
         if not absent:
             return self.runs
-        known = {summary["run"]: settings_of(summary) for summary in read_summaries(self.folder)}
-        columns = {name: [known.get(run, {}).get(name) for run in self.runs["run"]] for name in absent}
+        columns = {
+            name: [self._settings.get(run, {}).get(name) for run in self.runs["run"]] for name in absent
+        }
         return self.runs.assign(
             **{name: found for name, found in columns.items() if any(value is not None for value in found)}
         )
+
+    @functools.cached_property
+    def _settings(self) -> dict[str, dict[str, Any]]:
+        """All settings of every run whose folder is there, by its name."""
+        return {summary["run"]: settings_of(summary) for summary in read_summaries(self.folder)}
 
     def compare(self, baseline: str = "naive", metric: str | None = None, seed: int = 0) -> pd.DataFrame:
         """Return estimates per setting and paired differences from a baseline (see `compare_runs`)."""

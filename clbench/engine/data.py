@@ -79,7 +79,7 @@ class LaneData:
         self.input_offset = input_offset[self.stream_of_lane][:, None]
         self.target_offset = target_offset[self.stream_of_lane][:, None]
         self.permutations = _permutations(distinct, device)
-        starts = [task.outputs[0] if getattr(first, "offset_targets", False) else 0 for task in first.tasks]
+        starts = [task.outputs[0] if first.offset_targets else 0 for task in first.tasks]
         self.target_starts = torch.tensor(starts, device=device) if any(starts) else None
 
     @property

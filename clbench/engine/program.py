@@ -136,9 +136,8 @@ class Program(Learner):
     def rate_factors(self) -> Tensor | None:
         """Return what each parameter's step is multiplied by, `[padded]`: 0 where frozen; None: all 1."""
         factors = torch.ones(self.layout.padded, device=self.device)
-        declared = getattr(self.strategy, "learning_rate_factors", None)
-        if declared is not None and (found := declared(self.layout, self.stage)) is not None:
-            factors *= found.to(self.device)
+        if (declared := self.strategy.learning_rate_factors(self.layout, self.stage)) is not None:
+            factors *= declared.to(self.device)
         patterns = self.runs[0].model.trainable(self.stage)
         for parameter, place in zip(self.layout.parameters, self.layout.slices().values(), strict=True):
             named = patterns is None or any(fnmatchcase(parameter.name, pattern) for pattern in patterns)

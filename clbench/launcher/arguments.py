@@ -22,7 +22,7 @@ def for_hydra(arguments: Sequence[str]) -> list[str]:
     `strategy.lam=1` would fail there for a study whose first strategy has no λ. It leaves sweeps alone.
     """
     flags = [word for word in arguments if word.startswith("-")]
-    if any(flag.partition("=")[0] not in RUNNING for flag in flags) or "hydra.mode=RUN" in arguments:
+    if any(flag.partition("=")[0] not in RUNNING for flag in flags) or asks_for_one_run(arguments):
         return list(arguments)
     swept = _swept_fields(arguments)
     found = []
@@ -31,6 +31,11 @@ def for_hydra(arguments: Sequence[str]) -> list[str]:
         is_single = key in swept and value and not re.search(r"[,()]", re.sub(r"\[.*\]", "", value))
         found.append(f"{key}=choice({value})" if is_single else word)
     return found
+
+
+def asks_for_one_run(arguments: Sequence[str]) -> bool:
+    """Tell whether a study is to be run once, with its own fields, and not as a sweep."""
+    return "hydra.mode=RUN" in arguments
 
 
 def _swept_fields(arguments: Sequence[str]) -> set[str]:

@@ -10,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from clbench.launcher.arguments import asks_for_one_run
 from clbench.launcher.folders import typed
 from clbench.launcher.jobs import choice_problems, folder_problems, problems_of
 from clbench.launcher.schema import TOP
@@ -38,7 +39,7 @@ class Present(Callback):
         """
         folder = Path(config.hydra.run.dir).absolute()
         found = [*choice_problems(typed(config.hydra.overrides.task)), *folder_problems(folder)]
-        if OmegaConf.select(config, "study.grids") and "hydra.mode=RUN" not in sys.argv:
+        if OmegaConf.select(config, "study.grids") and not asks_for_one_run(sys.argv):
             found.append(
                 "A study with grids must be run as a sweep; got a single run. "
                 "Write hydra: {mode: MULTIRUN} into the study, or add -m (hydra.mode=RUN for one run of it)."

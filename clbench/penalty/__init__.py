@@ -1,6 +1,6 @@
 """The penalty family, written once: λ · Σ_group c_group · Σ_k Ω_k · dist(θ_k − θ*_k) · scale."""
 
-from clbench.penalty.anchors import ANCHORS, FIXED_ANCHORS, fixed_anchor
+from clbench.penalty.anchors import ANCHORS, FIXED_ANCHORS, file_digest, fixed_anchor, moved_anchor
 from clbench.penalty.distances import (
     DISTANCES,
     closed_form,
@@ -29,9 +29,11 @@ __all__ = [
     "add_term",
     "closed_form",
     "coefficients",
+    "file_digest",
     "fixed_anchor",
     "group_of",
     "merge_term",
+    "moved_anchor",
     "penalty_value",
     "pull_weight",
     "rate_factors",

@@ -1,7 +1,8 @@
-"""Where a penalty pulls to: the anchors that exist before any training."""
+"""Where a penalty pulls to: anchors that exist before any training, and those that follow the tasks."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -44,6 +45,21 @@ def fixed_anchor(
         elif kind == "file":
             anchor[:, place] = _tensor_of(parameter, stored, file).to(anchor).reshape(-1)
     return anchor
+
+
+def moved_anchor(layout: Layout, kinds: dict[str, str], anchor: Tensor, theta: Tensor) -> Tensor:
+    """Return θ* `[lane, padded]` after a task has ended: θ where the anchor is not a fixed one."""
+    moved = anchor.clone()
+    for parameter in layout.parameters:
+        if kinds[parameter.name] not in FIXED_ANCHORS:
+            place = layout.slices()[parameter.name]
+            moved[:, place] = theta[:, place]
+    return moved
+
+
+def file_digest(file: str | None) -> str | None:
+    """Return the SHA-256 of an anchor's file, None without one."""
+    return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def identity(parameter: Parameter) -> Tensor:

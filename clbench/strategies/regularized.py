@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +17,10 @@ from clbench.penalty import (
     add_term,
     closed_form,
     coefficients,
+    file_digest,
     fixed_anchor,
     group_of,
+    moved_anchor,
     penalty_value,
     pull_weight,
     rate_factors,
@@ -88,7 +88,7 @@ class Regularized(Strategy):
         have other learning rates, and the consolidation that follows, are shared by all λ.
         """
         if phase == "train" and self._holds_any(stage):
-            return {**self.fields(), "file": self._file_digest()}
+            return {**self.fields(), "file": file_digest(self.file)}
         found: dict[str, Any] = {}
         if phase == "train":
             rates = {group.pattern: rate for group in self.groups if (rate := group.rate(stage)) != 1.0}
@@ -101,7 +101,7 @@ class Regularized(Strategy):
         if found:
             anchors = [[group.pattern, self._anchor_kind(group)] for group in self.groups]
             state = {"anchor": self.anchor, "anchors": anchors, "distance": self.distance}
-            found |= {"class": self.fields()["class"], **state, "file": self._file_digest()}
+            found |= {"class": self.fields()["class"], **state, "file": file_digest(self.file)}
         return found or None
 
     def learning_rate_factors(self, layout: Layout, stage: int) -> Tensor | None:
@@ -119,10 +119,7 @@ class Regularized(Strategy):
     def start(self, learner: Learner) -> State:
         """Return the anchor where it is fixed, and what the importance keeps."""
         state = self.importance.start(learner)
-        kinds = {
-            parameter.name: self._anchor_kind(group_of(parameter, self.groups))
-            for parameter in learner.layout.parameters
-        }
+        kinds = self._anchor_kinds(learner.layout)
         if any(kind in FIXED_ANCHORS for kind in kinds.values()):
             initial = learner.initial_theta() if "init" in kinds.values() else learner.theta
             state["anchor"] = fixed_anchor(learner.layout, kinds, initial, learner.theta, self.file)
@@ -184,7 +181,10 @@ class Regularized(Strategy):
             return {**state, **add_term(state, self.distance, fresh, theta, self._decay())}
         if fresh is not None:
             state["importance"] = self._accumulated(state, fresh)
-        return {**state, "anchor": self._moved(learner, state, theta)}
+        if "anchor" not in state:
+            return {**state, "anchor": theta}
+        kinds = self._anchor_kinds(learner.layout)
+        return {**state, "anchor": moved_anchor(learner.layout, kinds, state["anchor"], theta)}
 
     def anchor_distance(self, learner: Learner, state: State) -> Tensor | None:
         """Return ‖θ − θ*‖₂ over the parameters that are held; None before the penalty acts."""
@@ -199,6 +199,12 @@ class Regularized(Strategy):
     def _anchor_kind(self, group: Group | None) -> str:
         return self.anchor if group is None or group.anchor is None else group.anchor
 
+    def _anchor_kinds(self, layout: Layout) -> dict[str, str]:
+        return {
+            parameter.name: self._anchor_kind(group_of(parameter, self.groups))
+            for parameter in layout.parameters
+        }
+
     def _first_stage(self, group: Group | None) -> int:
         ready = self._anchor_kind(group) in FIXED_ANCHORS and isinstance(self.importance, Ones)
         return max(0 if ready else 1, self.from_stage or 0)
@@ -210,9 +216,6 @@ class Regularized(Strategy):
     def _moves_anchors(self) -> bool:
         held = [None, *(group for group in self.groups if group.penalised)]
         return any(self._anchor_kind(group) not in FIXED_ANCHORS for group in held)
-
-    def _file_digest(self) -> str | None:
-        return None if self.file is None else hashlib.sha256(Path(self.file).read_bytes()).hexdigest()
 
     def _coefficients(self, learner: Learner) -> Tensor:
         def acts_now(group: Group | None) -> bool:
@@ -229,16 +232,6 @@ class Regularized(Strategy):
         if "importance" not in state or not self.importance.accumulates:
             return fresh
         return fresh.add_(state["importance"] * self._decay())
-
-    def _moved(self, learner: Learner, state: State, theta: Tensor) -> Tensor:
-        if "anchor" not in state:
-            return theta
-        moved = state["anchor"].clone()
-        for parameter in learner.layout.parameters:
-            if self._anchor_kind(group_of(parameter, self.groups)) not in FIXED_ANCHORS:
-                place = learner.layout.slices()[parameter.name]
-                moved[:, place] = theta[:, place]
-        return moved
 
     def _pull(self, learner: Learner, state: State) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return anchor, weight and the penalty's constant part; computed once in a phase."""
