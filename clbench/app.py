@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -56,6 +57,7 @@ train.run_lanes = run_lanes  # type: ignore[attr-defined]
 def main() -> None:
     """Run the command line: train, show the outcome, and turn a user's mistakes into one line each."""
     places.register()
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # else the first picture tells of a font cache
     sys.path.append(os.getcwd())  # a class of the user's own module works through `_target_`
     traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print the error itself and exit with 1

@@ -95,7 +95,8 @@ def _train(
         chosen = [runs[number] for number in waiting]
         train(chosen, keep, show, threads=first.get("threads"), store=store, memory=memory)
     seconds = time.perf_counter() - began
-    log.info("%d runs asked for %d stages; %d were trained, in %.1f s", len(waiting), asked, trained, seconds)
+    runs = "1 run" if len(waiting) == 1 else f"{len(waiting)} runs"
+    log.info("%s asked for %d stages; %d were trained, in %.1f s", runs, asked, trained, seconds)
 
 
 def finished_summary(folder: Path, run: Run) -> Mapping[str, Any] | None:
