@@ -13,7 +13,8 @@ from clbench.engine.data import batch_positions, step_bounds, steps_of
 from clbench.engine.evaluate import evaluation_steps
 from clbench.models import MLP, products
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
-from clbench.strategies import Joint, LwF, Naive, Regularized
+from clbench.strategies import Cumulative, Joint, LwF, Naive, Regularized
+from clbench.streams import PermutedImages, SplitImages
 from clbench.streams.base import generator
 
 OPTIMIZERS = [SGD(lr=0.02, momentum=0.9), Adam(lr=0.003), AdamW(lr=0.003), Adagrad()]
@@ -37,8 +38,18 @@ def plain_network(run, stream):
     return network
 
 
-def plain_loop(run, lam=0.0, joint=False):
-    """Train as a textbook would and return the test loss of every task after every stage."""
+def inputs_of(stream, task, samples):
+    """Return the samples as a task sees them, flat."""
+    flat = stream.inputs[samples].flatten(1)
+    permutation = stream.tasks[task].permutation
+    return flat if permutation is None else flat[:, permutation]
+
+
+def plain_loop(run, lam=0.0, data="own"):
+    """Train as a textbook would and return the test loss of every task after every stage.
+
+    A stage's data: its `own` task's, that of all tasks (`joint`) or of those so far (`cumulative`).
+    """
     stream = run.stream.build(run.seed)
     network = plain_network(run, stream)
     kind, names = TORCH[type(run.optimizer)]
@@ -49,17 +60,18 @@ def plain_loop(run, lam=0.0, joint=False):
     for stage, task in enumerate(stream.tasks):
         if run.optimizer.reset and stage:
             optimizer = kind(network.parameters(), lr=run.optimizer.lr, **options)
-        chosen = range(len(stream.tasks)) if joint else [stage]
+        chosen = {"own": [stage], "joint": range(len(stream.tasks)), "cumulative": range(stage + 1)}[data]
         owners = torch.cat([torch.full_like(stream.tasks[k].train, k) for k in chosen])
         samples = torch.cat([stream.tasks[k].train for k in chosen])
         steps = steps_of(len(task.train), run.training)
-        bounds = step_bounds(len(samples), run.training, steps, passed if joint else 0)
+        bounds = step_bounds(len(samples), run.training, steps, passed if data == "joint" else 0)
         order = batch_positions(run.seed, "-".join(map(str, chosen)), len(samples), bounds)
         start = 0
         for _, low, high in bounds:
             picked = order[start : start + high - low]
             start += high - low
-            outputs = network(stream.inputs[samples[picked]].flatten(1))
+            rows_of = zip(owners[picked].tolist(), samples[picked], strict=True)
+            outputs = network(torch.cat([inputs_of(stream, k, one[None]) for k, one in rows_of]))
             targets = stream.targets[samples[picked]]
             if stream.scenario == "task":
                 total = 0.0
@@ -85,8 +97,8 @@ def plain_loop(run, lam=0.0, joint=False):
         passed += steps
         anchor = torch.nn.utils.parameters_to_vector(network.parameters()).detach().clone()
         row = []
-        for other in stream.tasks:
-            outputs = network(stream.inputs[other.test].flatten(1)).detach()
+        for number, other in enumerate(stream.tasks):
+            outputs = network(inputs_of(stream, number, other.test)).detach()
             first, last = other.outputs if stream.scenario == "task" else (0, stream.outputs)
             targets = stream.targets[other.test] - (first if stream.loss != "mse" else 0)
             row.append(float(loss_of(outputs[:, first:last], targets)))
@@ -139,8 +151,15 @@ def test_state_of_the_optimizer_is_kept_or_reset(reset):
 def test_joint_is_the_textbook_loop_on_the_union(stream):
     run = make(stream, Joint())
     found = results([run])[0]
-    np.testing.assert_allclose(stage_ends(found), plain_loop(run, joint=True), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(stage_ends(found), plain_loop(run, data="joint"), rtol=1e-5, atol=1e-5)
     assert found.steps == results([make(stream)])[0].steps
+
+
+@pytest.mark.parametrize("stream", ["task", "class", SplitImages(scenario="domain"), PermutedImages(tasks=3)])
+def test_cumulative_is_the_textbook_loop_on_the_tasks_so_far(stream):
+    run = make(stream, Cumulative())
+    expected = plain_loop(run, data="cumulative")
+    np.testing.assert_allclose(stage_ends(results([run])[0]), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_l2_is_the_textbook_loop_with_a_penalty():
