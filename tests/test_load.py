@@ -100,6 +100,21 @@ def test_a_folder_without_results_is_refused(tmp_path):
             clbench.load(folder)
 
 
+def test_a_table_without_runs_is_no_results(tmp_path):
+    write_sweep(tmp_path)
+    with pytest.raises(ConfigurationError, match="must hold runs.csv or runs with summary.json; got"):
+        clbench.load(tmp_path)
+
+
+def test_linked_runs_count_each_once(sweep, tmp_path_factory):
+    gathered = tmp_path_factory.mktemp("gathered")
+    for place in sorted(sweep.glob("l2-*")):
+        (gathered / place.name).symlink_to(place)
+    (gathered / "again").symlink_to(gathered)  # a link in a circle
+    (gathered / "twice").symlink_to(sweep / "l2-0")
+    assert clbench.load(gathered).runs["seed"].tolist() == [0, 1, 2]
+
+
 def test_names_may_look_like_nothing(tmp_path):
     outcome = Outcome([[0.5]], [0.1])
     write_run(tmp_path / "null", make_run("NA", tasks=1), make_result(outcome), None)

@@ -105,15 +105,15 @@ class Results:
 def load(folder: Path | str) -> Results:
     """Return the results in a sweep's folder, or in a single run's.
 
-    Without `runs.csv` (a run's folder, or a sweep cut short) the summaries below the folder are read.
+    Without rows in `runs.csv` (a run's folder, or a sweep cut short) the summaries below the folder are read.
 
     Raises:
         ConfigurationError: there are no results in the folder.
     """
     folder = Path(folder)
     path = folder / "runs.csv"
-    if path.exists():
-        return Results(folder, read_runs(path))
+    if path.exists() and len(runs := read_runs(path)):
+        return Results(folder, runs)
     summaries = read_summaries(folder) if folder.is_dir() else []
     if not summaries:
         raise ConfigurationError(

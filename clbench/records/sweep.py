@@ -34,9 +34,18 @@ def write_sweep(folder: Path | str) -> Path:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the folders below (or at) a folder that hold a whole run, in the order of their names."""
+    """Return the folders below (or at) a folder that hold a whole run, in the order of their names.
+
+    Links are followed, so that runs of several sweeps can be put together; none is gone through twice.
+    """
     found = []
-    for place, below, files in os.walk(folder):
+    seen: set[tuple[int, int]] = set()
+    for place, below, files in os.walk(folder, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
         if SUMMARY in files:
             found.append(Path(place))
             below.clear()  # a run's folder holds no other run
