@@ -1,5 +1,6 @@
 """The engine against code that is not ours: plain torch loops and closed forms."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +46,25 @@ def inputs_of(stream, task, samples):
     return flat if permutation is None else flat[:, permutation]
 
 
+def textbook_lwf(run, stream, stage, outputs, taught):
+    """Return LwF's loss on the outputs by torch's cross-entropy, up to a constant in the student."""
+    part, temperature = run.strategy, run.strategy.temperature
+    if stream.scenario == "task":
+        heads = [(task.outputs, task.outputs) for task in stream.tasks[:stage]]
+    elif stream.scenario == "class":
+        old, new = stream.tasks[stage - 1].outputs[1], stream.tasks[stage].outputs[1]
+        heads = [((0, old), (0, new if part.new_classes else old))]
+    else:
+        heads = [((0, stream.outputs), (0, stream.outputs))]
+    total = 0.0
+    for (low, high), (first, last) in heads:
+        target = torch.softmax(taught[:, low:high] / temperature, 1)
+        target = nn.functional.pad(target, (low - first, last - high))
+        divergence = nn.functional.cross_entropy(outputs[:, first:last] / temperature, target)
+        total = total + divergence / (last - first if part.classes == "mean" else 1)
+    return temperature**2 * total / len(heads)
+
+
 def plain_loop(run, lam=0.0, data="own"):
     """Train as a textbook would and return the test loss of every task after every stage.
 
@@ -56,7 +76,7 @@ def plain_loop(run, lam=0.0, data="own"):
     options = {theirs: getattr(run.optimizer, ours) for theirs, ours in names.items()}
     optimizer = kind(network.parameters(), lr=run.optimizer.lr, **options)
     loss_of = nn.MSELoss() if stream.loss == "mse" else nn.CrossEntropyLoss()
-    anchor, passed, rows = None, 0, []
+    anchor, teacher, passed, rows = None, None, 0, []
     for stage, task in enumerate(stream.tasks):
         if run.optimizer.reset and stage:
             optimizer = kind(network.parameters(), lr=run.optimizer.lr, **options)
@@ -71,7 +91,8 @@ def plain_loop(run, lam=0.0, data="own"):
             picked = order[start : start + high - low]
             start += high - low
             rows_of = zip(owners[picked].tolist(), samples[picked], strict=True)
-            outputs = network(torch.cat([inputs_of(stream, k, one[None]) for k, one in rows_of]))
+            inputs = torch.cat([inputs_of(stream, k, one[None]) for k, one in rows_of])
+            outputs = network(inputs)
             targets = stream.targets[samples[picked]]
             if stream.scenario == "task":
                 total = 0.0
@@ -91,11 +112,17 @@ def plain_loop(run, lam=0.0, data="own"):
             if anchor is not None and lam:
                 now = torch.nn.utils.parameters_to_vector(network.parameters())
                 loss = loss + lam * (now - anchor).square().sum()
+            if teacher is not None and isinstance(run.strategy, LwF):
+                old = textbook_lwf(run, stream, stage, outputs, teacher(inputs).detach())
+                share = run.strategy.lam * (1 - 1 / (stage + 1))
+                by_tasks = run.strategy.weighting == "tasks"
+                loss = (1 - share) * loss + share * old if by_tasks else loss + run.strategy.lam * old
             optimizer.zero_grad(set_to_none=False)
             loss.backward()
             optimizer.step()
         passed += steps
         anchor = torch.nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+        teacher = deepcopy(network)
         row = []
         for number, other in enumerate(stream.tasks):
             outputs = network(inputs_of(stream, number, other.test)).detach()
@@ -116,6 +143,21 @@ def stage_ends(result):
 def test_naive_is_the_textbook_loop(stream, optimizer, activation):
     run = make(stream, optimizer=optimizer, model=MLP(hidden=(24, 16), activation=activation), seed=2)
     np.testing.assert_allclose(stage_ends(results([run])[0]), plain_loop(run), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize("weighting", ["sum", "tasks"])
+@pytest.mark.parametrize("classes", ["sum", "mean"])
+@pytest.mark.parametrize("new_classes", [False, True])
+def test_lwf_is_the_textbook_loop_in_every_stage(scenario, weighting, classes, new_classes):
+    """The last stage of a class-incremental stream has no mask: all outputs compete there."""
+    part = LwF(lam=0.8, weighting=weighting, classes=classes, new_classes=new_classes)
+    run = make(SplitImages(scenario=scenario), part, seed=2, training=Training(steps=6, batch_size=16))
+    expected = plain_loop(run)
+    np.testing.assert_allclose(stage_ends(results([run])[0]), expected, rtol=1e-4, atol=1e-4)
+    other = replace(run, strategy=replace(part, new_classes=not new_classes))
+    differs = np.abs(plain_loop(other)[-1] - expected[-1]).max() > 1e-2
+    assert differs == (scenario == "class")
 
 
 def test_a_large_net_alone_is_the_textbook_loop_and_itself_in_company(monkeypatch):

@@ -114,10 +114,12 @@ class LwF(Strategy):
 
     def _divergence(self, batch: Batch, outputs: Tensor, taught: Tensor, head: Tensor) -> Tensor:
         teacher = student = head[:, None]
-        if self.new_classes and batch.mask is not None:
+        if self.new_classes:
+            # Without a mask all outputs compete: those of the last task of a class-incremental stream, too.
+            mask = torch.zeros_like(teacher) if batch.mask is None else batch.mask
             # With known tasks the new task's outputs are another head's, and compete with no old one.
-            compete = ((batch.mask == 0) | (teacher != 0)).all(2, keepdim=True)
-            student = torch.where(compete, batch.mask, teacher)
+            compete = ((mask == 0) | (teacher != 0)).all(2, keepdim=True)
+            student = torch.where(compete, mask, teacher)
         averaged = self.classes == "mean"
         return distillation(outputs, taught, teacher, student, self.temperature, averaged)
 
