@@ -175,16 +175,16 @@ def test_an_onset_is_the_first_lambda_beyond_the_bound():
 
 
 def test_lambda_is_chosen_on_other_seeds_than_it_is_judged_on():
-    # λ=1 is best on seeds 0–2, λ=2 on seeds 3–5: chosen takes 1 and judges it on 3–5.
-    results = runs_of({("l2", 1.0): [1.0] * 3 + [5.0] * 3, ("l2", 2.0): [2.0] * 3 + [1.0] * 3})
+    # λ=1 is best on seeds 0–2, λ=2 on seeds 3–5: the others choose for each seed the λ that it is worse at.
+    results = runs_of({("l2", 1.0): [1.0] * 3 + [5.0] * 3, ("l2", 2.0): [5.0] * 3 + [1.0] * 3})
     chosen = verdict_of(
         {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": "chosen"}, "at_least": 5}, results
     )
-    assert chosen.holds and chosen.outcome.n == 3
+    assert chosen.holds and chosen.outcome.n == 6
     oracle = verdict_of(
-        {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": "oracle"}, "at_most": 2}, results
+        {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": "oracle"}, "at_most": 5}, results
     )
-    assert oracle.holds and oracle.outcome.n == 6
+    assert oracle.outcome.point == 3 and oracle.outcome.n == 6
 
 
 def test_conditions_select_runs():

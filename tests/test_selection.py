@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clbench.analysis.selection import best_lambda, choose_lambda, selection_seeds
+from clbench.analysis.selection import best_lambda, choose_lambda, chosen_runs
 from clbench.errors import ConfigurationError
 
 
@@ -19,57 +19,94 @@ def runs_of(table, strategy="l2"):
 
 
 GRID = {
-    (1.0, 0): (0.9, 0.1), (1.0, 1): (0.9, 0.1), (1.0, 2): (0.0, 0.50), (1.0, 3): (0.0, 0.60),
-    (2.0, 0): (0.1, 0.9), (2.0, 1): (0.1, 0.9), (2.0, 2): (1.0, 0.70), (2.0, 3): (1.0, 0.90),
+    (1.0, 0): (0.9, 0.10), (1.0, 1): (0.9, 0.20), (1.0, 2): (0.1, 0.30), (1.0, 3): (0.1, 0.40),
+    (2.0, 0): (0.1, 0.80), (2.0, 1): (0.1, 0.90), (2.0, 2): (1.0, 0.70), (2.0, 3): (0.9, 0.60),
 }  # fmt: skip
+"""Validation of the others, λ = 1 against 2: seed 0 sees (.9 + .1 + .1)/3 = .37 < (.1 + 1 + .9)/3 = .67 and
+takes 2, so does seed 1; seed 2 sees .63 > .37 and takes 1; seed 3 sees .63 > .40 and takes 1."""
 
 
-def test_lambda_is_chosen_on_some_seeds_and_reported_on_others():
+def test_every_seed_reports_at_the_lambda_that_the_others_choose():
+    kept = chosen_runs(runs_of(GRID)).set_index("seed")
+    assert kept["lam"].to_dict() == {0: 2.0, 1: 2.0, 2: 1.0, 3: 1.0}
+    assert kept["acc"].to_dict() == {0: 0.8, 1: 0.9, 2: 0.3, 3: 0.4}
+
+
+def test_the_table_of_choices_by_hand():
     row = choose_lambda(runs_of(GRID)).iloc[0]
-    # Seeds 0 and 1 select by validation (λ=1), 2 and 3 report by test: 0.55, where the oracle has 0.8.
-    assert (row["lam"], row["point"], row["n"]) == (1.0, pytest.approx(0.55), 2)
-    assert (row["oracle_lam"], row["oracle"], row["oracle_n"]) == (2.0, pytest.approx(0.8), 2)
-    assert row["low"] == 0.5 and row["high"] == 0.6
+    assert (row["lam"], row["choices"]) == (1.0, "1 (2 of 4), 2 (2 of 4)")
+    assert (row["point"], row["n"], row["lost"]) == (pytest.approx(0.6), 4, 0)
+    # s of .8 .9 .3 .4 is √(.26/3); t(3 degrees, 97.5 %) = 3.18245.
+    assert row["high"] - row["point"] == pytest.approx(3.18245 * np.sqrt(0.26 / 3) / 2, rel=1e-5)
+    assert (row["oracle_lam"], row["oracle"], row["oracle_n"]) == (2.0, pytest.approx(0.75), 4)
 
 
-def test_selection_seeds_can_be_given():
-    row = choose_lambda(runs_of(GRID), seeds=[2, 3]).iloc[0]
-    assert (row["lam"], row["point"]) == (2.0, pytest.approx(0.9))
+def test_test_values_never_touch_a_choice():
+    runs = runs_of(GRID | {(4.0, seed): (0.5, 0.0) for seed in range(4)})
+    for seed in range(5):
+        scrambled = runs.copy()
+        names = ["test_accuracy_A", "acc"]
+        scrambled[names] = runs[names].sample(frac=1, random_state=seed).to_numpy()
+        assert list(chosen_runs(scrambled)["run"]) == list(chosen_runs(runs)["run"])
+        assert choose_lambda(scrambled)["choices"].equals(choose_lambda(runs)["choices"])
 
 
-def test_a_lambda_that_diverged_once_is_not_chosen():
-    grid = GRID | {(3.0, seed): (1.0, 1.0) for seed in range(4)} | {(3.0, 0): (1.0, np.nan)}
-    assert choose_lambda(runs_of(grid)).iloc[0]["lam"] == 1.0
+def test_a_seeds_own_scores_never_touch_its_choice():
+    for seed in range(4):
+        grid = GRID | {(lam, seed): (1 - GRID[lam, seed][0], 0.5) for lam in (1.0, 2.0)}
+        own, theirs = (chosen_runs(runs_of(table)).set_index("seed")["lam"] for table in (GRID, grid))
+        assert own[seed] == theirs[seed]
+
+
+def test_a_lambda_at_which_another_seed_diverged_is_not_chosen():
+    grid = GRID | {(3.0, seed): (2.0, 1.0) for seed in range(4)} | {(3.0, 0): (2.0, np.nan)}
+    kept = chosen_runs(runs_of(grid)).set_index("seed")
+    assert kept["lam"].to_dict() == {0: 3.0, 1: 2.0, 2: 1.0, 3: 1.0}
+    # Seed 0 can't know that it diverges there itself: it is lost, and counted.
+    row = choose_lambda(runs_of(grid)).iloc[0]
+    assert (row["n"], row["lost"], row["point"]) == (3, 1, pytest.approx((0.9 + 0.3 + 0.4) / 3))
+
+
+def test_a_seed_is_reported_at_a_lambda_it_was_run_at():
+    runs = runs_of({key: value for key, value in GRID.items() if key != (2.0, 0)})
+    assert chosen_runs(runs).set_index("seed")["lam"].to_dict() == {0: 1.0, 1: 2.0, 2: 1.0, 3: 1.0}
+
+
+def test_a_single_lambda_is_every_seeds_and_a_single_seed_has_no_choice():
+    single = runs_of({key: value for key, value in GRID.items() if key[0] == 1.0})
+    assert len(chosen_runs(single)) == 4 and len(chosen_runs(single[:1])) == 1
+    assert chosen_runs(runs_of({key: value for key, value in GRID.items() if key[1] == 0})).empty
 
 
 def test_of_equal_lambdas_the_smaller_wins():
     runs = runs_of({(lam, 0): (0.5, 0.5) for lam in (10.0, 0.1, 1.0)})
     assert best_lambda(runs, runs["val_accuracy_A"]) == 0.1
+    equal = runs_of({(lam, seed): (0.5, 0.5) for lam in (10.0, 0.1, 1.0) for seed in (0, 1)})
+    assert choose_lambda(equal).iloc[0]["choices"] == "0.1"
 
 
-def test_strategies_without_lambda_are_reported_on_the_same_seeds():
+def test_strategies_without_lambda_stand_beside():
     naive = runs_of({(np.nan, seed): (0.5, seed / 10) for seed in range(4)}, "naive")
     table = choose_lambda(pd.concat([naive, runs_of(GRID)], ignore_index=True)).set_index("strategy")
-    assert np.isnan(table.loc["naive", "lam"]) and table.loc["naive", "point"] == pytest.approx(0.25)
+    assert np.isnan(table.loc["naive", "lam"]) and table.loc["naive", "point"] == pytest.approx(0.15)
 
 
 def test_regression_chooses_the_smallest_loss():
     runs = runs_of(GRID).rename(columns=lambda name: name.replace("accuracy", "loss"))
     runs["acc"] = -runs["test_loss_A"]
     row = choose_lambda(runs).iloc[0]
-    assert row["lam"] == 2.0 and row["point"] == pytest.approx(-0.8)
+    # The smallest loss is the other λ of every seed: 1, 1, 2, 2.
+    assert row["point"] == pytest.approx(-(0.1 + 0.2 + 0.7 + 0.6) / 4) and row["oracle_lam"] == 1.0
 
 
 def test_contexts_choose_for_themselves():
     one, two = runs_of(GRID), runs_of({(3 - lam, seed): value for (lam, seed), value in GRID.items()})
     one.insert(5, "model.width", 1)
     two.insert(5, "model.width", 2)
-    table = choose_lambda(pd.concat([one, two], ignore_index=True)).set_index("model.width")
-    assert table["lam"].to_dict() == {1: 1.0, 2: 2.0}
-
-
-def test_half_of_the_seeds_select():
-    assert selection_seeds(pd.DataFrame({"seed": [5, 3, 9, 1, 7]})) == (1, 3)
+    kept = chosen_runs(pd.concat([one, two], ignore_index=True)).pivot(
+        index="seed", columns="model.width", values="lam"
+    )
+    assert kept[1].to_list() == [2.0, 2.0, 1.0, 1.0] and kept[2].to_list() == [1.0, 1.0, 2.0, 2.0]
 
 
 def test_an_impossible_choice_is_refused():

@@ -12,39 +12,39 @@ from clbench.analysis.comparison import compare_runs
 from clbench.errors import ConfigurationError
 
 
-def test_the_bootstrap_is_scipys_percentile_bootstrap():
-    values = np.random.default_rng(1).normal(size=(3, 9))
-    low, high = statistics.bootstrap_interval(values, np.random.default_rng(5), resamples=2000)
-    theirs = stats.bootstrap(
-        (values,), np.mean, axis=-1, n_resamples=2000, method="percentile", rng=np.random.default_rng(5)
-    ).confidence_interval
-    np.testing.assert_allclose(low, theirs.low, rtol=1e-12)
-    np.testing.assert_allclose(high, theirs.high, rtol=1e-12)
+@pytest.mark.parametrize("count", [2, 3, 5, 10, 20])
+def test_the_interval_of_a_mean_is_scipys(count):
+    values = np.random.default_rng(count).normal(3.0, 2.0, size=(4, count))
+    for level in (0.9, 0.95):
+        theirs = stats.ttest_1samp(values, 0.0, axis=-1).confidence_interval(level)
+        np.testing.assert_allclose(statistics.t_interval(values, level), theirs, rtol=1e-12)
 
 
-def test_equal_seeds_give_equal_intervals_and_other_seeds_others():
-    values = np.random.default_rng(1).normal(size=12)
-    first, again, other = (
-        statistics.bootstrap_interval(values, np.random.default_rng(seed)) for seed in (3, 3, 4)
-    )
-    assert first == again
-    assert first != other
+@pytest.mark.parametrize("count", [4, 5, 8, 10, 23])
+def test_the_interval_of_an_iqm_ends_where_yuens_test_rejects(count):
+    values = np.random.default_rng(count).normal(3.0, 2.0, size=count)
+    for end in statistics.iqm_interval(values):
+        test = stats.ttest_ind(values - end, np.zeros(40), equal_var=False, trim=0.25)
+        assert test.pvalue == pytest.approx(0.05, rel=1e-9)
 
 
-def test_an_interval_does_not_depend_on_the_rows_beside_it(monkeypatch):
+def test_the_interval_of_few_values_iqm_is_that_of_their_mean():
+    values = np.array([[1.0, 2.0, 4.0], [0.0, -1.0, 7.0]])
+    np.testing.assert_allclose(statistics.iqm_interval(values), statistics.t_interval(values), rtol=1e-15)
+
+
+def test_two_seeds_by_hand():
+    # mean 2, s = √2, t(1 degree, 97.5 %) = tan(0.475 π) = 12.7062: 2 ∓ 12.7062 · √2 / √2.
+    low, high = statistics.t_interval(np.array([1.0, 3.0]))
+    assert (low, high) == (pytest.approx(2 - np.tan(0.475 * np.pi)), pytest.approx(2 + np.tan(0.475 * np.pi)))
+
+
+def test_an_interval_does_not_depend_on_the_rows_beside_it():
     values = np.random.default_rng(1).normal(size=(7, 6))
-    together = statistics.estimate(list(values), statistics.iqm)
-    alone = np.concatenate([statistics.estimate([row], statistics.iqm) for row in values])
-    np.testing.assert_array_equal(together, alone)
-    monkeypatch.setattr(statistics, "_BLOCK", 1)
-    np.testing.assert_array_equal(statistics.estimate(list(values), statistics.iqm), together)
-
-
-def test_the_interval_covers_the_mean_about_as_often_as_it_says():
-    values = np.random.default_rng(7).normal(size=(400, 30))
-    low, high = statistics.bootstrap_interval(values, np.random.default_rng(0), resamples=1000)
-    covered = ((low <= 0) & (high >= 0)).mean()
-    assert 0.90 < covered < 0.97
+    for statistic in (statistics.mean, statistics.iqm):
+        together = statistics.estimate(list(values), statistic)
+        alone = np.concatenate([statistics.estimate([row], statistic) for row in values])
+        np.testing.assert_array_equal(together, alone)
 
 
 def test_one_seed_has_no_interval_and_none_no_estimate():
@@ -53,7 +53,10 @@ def test_one_seed_has_no_interval_and_none_no_estimate():
 
 
 def test_equal_values_have_an_interval_of_width_zero():
-    np.testing.assert_array_equal(statistics.estimate([np.full(5, 0.25)]), [[0.25, 0.25, 0.25]])
+    for value in (0.25, 0.1):  # ten times 0.1 have a mean that rounding moves, and no spread all the same
+        for statistic in (statistics.mean, statistics.iqm):
+            low, high, point = statistics.estimate([np.full(10, value)], statistic)[0]
+            assert low == point == high == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
@@ -121,7 +124,7 @@ def test_a_comparison_is_paired_by_seed():
     runs = runs.sample(frac=1, random_state=1)  # the order of rows must not matter
     table = compare_runs(runs).set_index("strategy").loc["l2"]
     assert table["difference"] == pytest.approx(0.2)
-    # Every difference is 0.2, so resampling can't move it though the runs themselves are far apart.
+    # Every difference is 0.2, so its interval is a point though the runs themselves are far apart.
     assert table["difference_low"] == pytest.approx(0.2) and table["difference_high"] == pytest.approx(0.2)
     assert table["mean_low"] < 0.5 < table["mean_high"]
     assert (table["n"], table["pairs"], table["p"]) == (3, 3, 0.25)
@@ -165,17 +168,8 @@ def test_a_baseline_with_several_settings_is_refused():
         compare_runs(frame_of(l2_1=[0.1], l2_2=[0.2]), baseline="l2")
 
 
-@pytest.mark.parametrize("statistic", [statistics.mean, statistics.iqm])
-def test_resampling_in_blocks_changes_nothing(statistic, monkeypatch):
-    values = np.random.default_rng(1).normal(size=(7, 33))
-    whole = statistics.bootstrap_interval(values, np.random.default_rng(2), statistic, resamples=500)
-    monkeypatch.setattr(statistics, "_BLOCK", 1500)
-    blocks = statistics.bootstrap_interval(values, np.random.default_rng(2), statistic, resamples=500)
-    np.testing.assert_allclose(whole, blocks, rtol=1e-13)
-
-
 def test_resampled_means_are_the_means_of_the_resamples():
     values = np.random.default_rng(3).normal(size=(4, 9))
-    drawn = statistics.resample_indices(9, np.random.default_rng(4), 200)
+    drawn = np.random.default_rng(4).integers(0, 9, size=(200, 9))
     found = statistics.resampled_means(values, np.random.default_rng(4), 200)
     np.testing.assert_allclose(found, values[:, drawn].mean(axis=2), rtol=1e-12)

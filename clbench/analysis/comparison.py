@@ -24,7 +24,7 @@ def compare_runs(
         runs: as in `runs.csv`.
         baseline: a strategy that has one setting per context.
         metric: a numeric column of `runs.csv`; `acc` by default.
-        seed: of the resampling; equal seeds give equal intervals.
+        seed: of the sign patterns, where more than 12 pairs have them drawn.
 
     Returns:
         per setting: the context, `strategy`, `lam`, …, `metric`, `mean_low, mean_high, mean, iqm_low,
@@ -47,9 +47,9 @@ def compare_runs(
             differences.append(np.empty(0) if is_baseline else paired(group, reference, metric))
     table = pd.DataFrame(rows)
     for name, statistic in (("mean", mean), ("iqm", iqm)):
-        table[[f"{name}_low", f"{name}_high", name]] = estimate(values, statistic, seed)
+        table[[f"{name}_low", f"{name}_high", name]] = estimate(values, statistic)
     table["n"] = [int(np.isfinite(group).sum()) for group in values]
-    table[["difference_low", "difference_high", "difference"]] = estimate(differences, mean, seed)
+    table[["difference_low", "difference_high", "difference"]] = estimate(differences)
     table["pairs"] = [len(group) for group in differences]
     table["p"] = [float(sign_flip_p(group, np.random.default_rng(seed))) for group in differences]
     table["p_holm"] = holm(table["p"].to_numpy())

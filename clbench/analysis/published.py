@@ -49,7 +49,7 @@ class Comparison:
 
     Args:
         row: what was published.
-        low, high, ours: our mean over seeds with its 95 % bootstrap interval; NaN without runs.
+        low, high, ours: our mean over seeds with its 95 % interval (Student's t); NaN without runs.
         n: our seeds.
         allowed: how far the means may lie apart; NaN where nothing can be said.
         reason: why a row does not agree, or was not compared; else empty.

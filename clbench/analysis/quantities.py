@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clbench.analysis.selection import best_lambda, criterion, selection_seeds
+from clbench.analysis.selection import best_lambda, chosen_runs
 from clbench.analysis.settings import setting_columns
 from clbench.analysis.statistics import resampled_means
 from clbench.records.metrics import higher_is_better
@@ -141,8 +141,8 @@ def matching(runs: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFrame:
     """Return the runs that fulfil all conditions.
 
     A condition is a value, a list of allowed values, `{min: …, max: …}` (both included), or null for an empty
-    cell. `lam: chosen` is the λ chosen on the validation split of the first half of the seeds, on the other
-    half; `lam: oracle` the λ with the best final ACC on the test split.
+    cell. `lam: chosen` is each seed's λ, chosen on the validation split of the other seeds; `lam: oracle` the
+    λ with the best final ACC on the test split.
 
     Raises:
         NotCheckable: there is no such column, or λ can't be chosen.
@@ -158,11 +158,10 @@ def matching(runs: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFrame:
     if conditions["lam"] == ORACLE:
         better = 1.0 if higher_is_better("acc") else -1.0
         return rows[rows["lam"] == best_lambda(rows, (better * rows["acc"]).where(rows["status"] == "done"))]
-    selecting = rows["seed"].isin(selection_seeds(runs))
-    lam = best_lambda(rows[selecting], criterion(runs)[rows.index][selecting])
-    if lam != lam:
+    rows = chosen_runs(rows)
+    if rows.empty:
         raise NotCheckable("λ can't be chosen: it needs 2 seeds, and validation data")
-    return rows[(rows["lam"] == lam) & ~selecting]
+    return rows
 
 
 def _fulfils(values: pd.Series, condition: Any) -> pd.Series:

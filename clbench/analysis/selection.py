@@ -1,8 +1,12 @@
-"""An honest choice of λ: on the validation split of some seeds, reported on the test split of others."""
+"""An honest choice of λ, nested: for every seed on the validation scores of all other seeds.
+
+So every seed reports its own test result at a λ that neither its own scores nor any test result took part in
+choosing. Seeds may choose differently; the spread of the choice is then in the interval.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -40,67 +44,126 @@ def best_lambda(runs: pd.DataFrame, values: pd.Series) -> float:
     return float(means.idxmax()) if len(means) else float("nan")
 
 
-def selection_seeds(runs: pd.DataFrame) -> tuple[int, ...]:
-    """Return the first half of the seeds, by number."""
-    seeds = sorted(set(runs["seed"]))
-    return tuple(int(seed) for seed in seeds[: len(seeds) // 2])
+def nested_lambdas(runs: pd.DataFrame, values: pd.Series) -> dict[int, float]:
+    """Return for every seed the λ with the highest mean value over the other seeds; NaN where there is none.
+
+    Of equal means the smaller λ wins. A λ at which another seed has no value (it diverged) is out, and one
+    that the seed itself was not run at. A single λ is every seed's: nothing is chosen then.
+
+    Args:
+        runs: runs that differ in `lam` and `seed`.
+        values: per run, higher is better.
+    """
+    seeds, row = np.unique(runs["seed"], return_inverse=True)
+    lams, column = np.unique(runs["lam"], return_inverse=True)
+    if len(lams) == 1:
+        return dict.fromkeys(map(int, seeds), float(lams[0]))
+    ran, scores = np.zeros((len(seeds), len(lams)), dtype=bool), np.zeros((len(seeds), len(lams)))
+    ran[row, column], scores[row, column] = True, values
+    chosen = {}
+    for place, seed in enumerate(seeds):
+        others = np.arange(len(seeds)) != place
+        means = scores[others].sum(axis=0) / np.maximum(ran[others].sum(axis=0), 1)
+        means[~ran[place] | ~ran[others].any(axis=0) | np.isnan(means)] = -np.inf
+        chosen[int(seed)] = float(lams[means.argmax()]) if means.max() > -np.inf else float("nan")
+    return chosen
 
 
-def choose_lambda(
-    runs: pd.DataFrame, seeds: Iterable[int] | None = None, metric: str = "acc", seed: int = 0
-) -> pd.DataFrame:
-    """Return what each strategy reaches at the λ chosen on validation data, and at the oracle's.
+def chosen_runs(runs: pd.DataFrame, split: str = "val") -> pd.DataFrame:
+    """Return the runs that an honest choice of λ reports: of every seed the one at its own λ.
 
-    λ is the one whose runs of the selection seeds end with the best validation score (mean over tasks of the
-    leading metric). It is reported on the test split of all other seeds. The *oracle* λ is the best on just
-    those test results: nobody could have chosen it, and the distance to it is the price of not knowing.
+    Each strategy (with its other hyperparameters) chooses for itself in each context. Runs without λ, or of a
+    strategy with a single one, are all returned. A seed that no λ can be chosen for has no run here.
 
     Args:
         runs: as in `runs.csv`.
-        seeds: selection seeds; the first half by default.
+        split: whose scores choose.
+    """
+    values = criterion(runs, split)
+    kept = runs["lam"].isna()
+    for _, group in group_by(runs[~kept], _columns(runs)):
+        own = group["seed"].map(nested_lambdas(group, values[group.index]))
+        kept[group.index] = group["lam"] == own
+    return runs[kept]
+
+
+def choose_lambda(runs: pd.DataFrame, metric: str = "acc") -> pd.DataFrame:
+    """Return what each strategy reaches at the λ chosen on validation data, and at the oracle's.
+
+    λ is chosen for each seed on the validation scores of the others (see `chosen_runs`); every seed then
+    gives its test result at its λ. The *oracle* λ is the best on just those test results: nobody could have
+    chosen it, and the distance to it is the price of not knowing.
+
+    Args:
+        runs: as in `runs.csv`.
         metric: a column of `runs.csv` that is reported.
-        seed: of the bootstrap.
 
     Returns:
-        one row per context and strategy (with its other hyperparameters): `lam, low, high, point, n`,
-        `oracle_lam, oracle_low, oracle_high, oracle, oracle_n`; strategies without λ have no `lam`.
+        one row per context and strategy (with its other hyperparameters): `lam` (what most seeds chose),
+        `choices` (all, with counts: `0.1 (8 of 10), 1 (2 of 10)`), `low, high, point, n, lost`,
+        `oracle_lam, oracle_low, oracle_high, oracle, oracle_n`. `lost` are seeds that diverged or failed at
+        their λ or that none could be chosen for. Strategies without λ have no `lam` and no oracle.
 
     Raises:
-        ConfigurationError: no seed is left to select or to report on, or there is no validation split.
+        ConfigurationError: no strategy has several λ and several seeds, or there is no validation split.
     """
-    chosen_on = set(selection_seeds(runs) if seeds is None else seeds)
-    _check(runs, chosen_on)
-    selecting = runs["seed"].isin(chosen_on)
-    judged = runs.assign(
-        _val=criterion(runs), _test=runs[metric] * (1.0 if higher_is_better(metric) else -1.0)
-    )
-    columns = [*context_columns(runs), *(name for name in strategy_columns(runs) if name != "lam")]
-    rows, values = [], []
-    for shared, group in group_by(judged, columns):
-        before, after = group[selecting[group.index]], group[~selecting[group.index]]
-        lam = best_lambda(before, before["_val"])
-        oracle = best_lambda(after, after["_test"])
-        rows.append(shared | {"lam": lam, "oracle_lam": oracle})
-        for value in (lam, oracle):
-            at = after["lam"].isna() if group["lam"].isna().all() else after["lam"] == value
-            values.append(after.loc[at, metric].to_numpy(np.float64))
+    _check(runs)
+    kept = chosen_runs(runs)
+    turned = 1.0 if higher_is_better(metric) else -1.0
+    rows, reported, best = [], [], []
+    for shared, group in group_by(runs, _columns(runs)):
+        own = kept.loc[kept.index.intersection(group.index)]
+        oracle = best_lambda(group, (turned * group[metric]).where(group["status"] == "done"))
+        counts = Counter(own["lam"].dropna().sort_values())
+        lam = counts.most_common(1)[0][0] if counts else float("nan")
+        rows.append(shared | {"lam": lam, "choices": _in_words(counts), "oracle_lam": oracle})
+        reported.append(own.loc[own["status"] == "done", metric].to_numpy(np.float64))
+        best.append(group.loc[group["lam"] == oracle, metric].to_numpy(np.float64))
+        rows[-1]["lost"] = group["seed"].nunique() - int(np.isfinite(reported[-1]).sum())
     table = pd.DataFrame(rows)
-    found = estimate(values, seed=seed)
-    counts = [int(np.isfinite(group).sum()) for group in values]
-    table[["low", "high", "point"]], table["n"] = found[::2], counts[::2]
-    table[["oracle_low", "oracle_high", "oracle"]], table["oracle_n"] = found[1::2], counts[1::2]
-    names = ["low", "high", "point", "n", "oracle_lam", "oracle_low", "oracle_high", "oracle", "oracle_n"]
-    return table[[*columns, "lam", *names]]
+    for names, values in ((("", "point", "n"), reported), (("oracle_", "oracle", "oracle_n"), best)):
+        start, point, count = names
+        table[[f"{start}low", f"{start}high", point]] = estimate(values)
+        table[count] = [int(np.isfinite(group).sum()) for group in values]
+    names = [
+        "low",
+        "high",
+        "point",
+        "n",
+        "lost",
+        "oracle_lam",
+        "oracle_low",
+        "oracle_high",
+        "oracle",
+        "oracle_n",
+    ]
+    return table[[*_columns(runs), "lam", "choices", *names]]
 
 
-def _check(runs: pd.DataFrame, chosen_on: set[int]) -> None:
+def _columns(runs: pd.DataFrame) -> list[str]:
+    """Return what tells apart those who choose a λ: the context and the strategy, but λ."""
+    return [*context_columns(runs), *(name for name in strategy_columns(runs) if name != "lam")]
+
+
+def _in_words(counts: Counter[float]) -> str:
+    """Return choices by their frequency: `0.1` if all agree, else `0.1 (8 of 10), 1 (2 of 10)`."""
+    if len(counts) < 2:
+        return "".join(f"{lam:g}" for lam in counts)
+    return ", ".join(f"{lam:g} ({count} of {counts.total()})" for lam, count in counts.most_common())
+
+
+def _check(runs: pd.DataFrame) -> None:
     """Raise where an honest choice is not possible."""
     problems = []
-    seeds = sorted(set(runs["seed"]))
-    if not chosen_on & set(seeds) or not set(seeds) - chosen_on:
+    several = [
+        group
+        for _, group in group_by(runs[runs["lam"].notna()], _columns(runs))
+        if group["lam"].nunique() > 1 and group["seed"].nunique() > 1
+    ]
+    if not several:
         problems.append(
-            "An honest choice needs seeds to select on and others to report on; got selection seeds "
-            f"{sorted(chosen_on)} of {seeds}. Run at least 2 seeds."
+            "A choice of λ needs a strategy with at least 2 λ and 2 seeds; got "
+            f"λ {sorted(set(runs['lam'].dropna()))} and seeds {sorted(set(runs['seed']))}. Run more of them."
         )
     if criterion(runs).isna().all():
         problems.append(

@@ -1,7 +1,13 @@
-"""Estimates over seeds: bootstrap intervals, sign-flip tests, Holm's correction; all vectorised.
+"""Estimates over seeds: Student's t intervals, sign-flip tests, Holm's correction; all vectorised.
 
-Values have their seeds in the last dimension. Resampling draws the same seeds for every row, so an interval
-depends on the row's values, their number and the generator, never on the rows beside it.
+Values have their seeds in the last dimension. An interval depends on its row's values alone, never on the
+rows beside it.
+
+**What an interval promises.** Of normal values it holds the mean in 95 % of cases, exactly, at every n ≥ 2.
+Skew costs: of exponential values (skewness 2) in 91, 88, 88, 90, 92 % for n = 2, 3, 5, 10, 20. Differences of
+two such runs that are alike are symmetric, and a comparison without a difference does not suffer. The
+interval is symmetric about the mean and knows no bounds: with few seeds it may reach below a loss of 0 or
+above an accuracy of 1.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ EXACT = 12
 _BLOCK = 4_000_000  # values resampled at once: 32 MB
 
 Statistic = Callable[..., np.ndarray]
+Interval = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 
 
 def mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -36,9 +43,55 @@ def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.take(ordered, np.arange(cut, count - cut), axis=axis).mean(axis=axis)
 
 
-def resample_indices(count: int, generator: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
-    """Return which of `count` seeds every resample draws, with replacement, `[resamples, count]`."""
-    return generator.integers(0, count, size=(resamples, count))
+def t_interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Return Student's t interval of the mean: mean ∓ t_{n−1, (1+level)/2} · s / √n.
+
+    Exact for normal values at every n ≥ 2; this module's head says what skew costs.
+
+    Args:
+        values: `[..., seeds]`, finite.
+        level: coverage.
+
+    Returns:
+        `low, high` `[...]`; NaN where there is a single seed, which has no interval; both the mean where all
+        values are equal.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    return _trimmed_interval(values, mean(values), 0, level)
+
+
+def iqm_interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Return Tukey and McLaughlin's t interval of the interquartile mean (see `iqm`).
+
+    iqm ∓ t_{h−1, (1+level)/2} · √(SSD_w / (h (h − 1))), where h = n − 2⌊n/4⌋ values are kept and SSD_w is the
+    sum of squared deviations of the values winsorised by as many. With fewer than 4 values it is
+    `t_interval`; with more it is near, not exact: of normal values it holds the IQM in 93.4 to 95 % of cases.
+    Arguments and returns as there. Source: Tukey and McLaughlin 1963; Yuen 1974.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    return _trimmed_interval(values, iqm(values), values.shape[-1] // 4, level)
+
+
+def _trimmed_interval(
+    values: np.ndarray, centre: np.ndarray, cut: int, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the t interval about the mean without the `cut` smallest and as many largest values."""
+    count = values.shape[-1]
+    if count < 2:
+        return np.full(values.shape[:-1], np.nan), np.full(values.shape[:-1], np.nan)
+    from scipy.special import stdtrit  # a tenth of a second that a single run does not wait for
+
+    kept = count - 2 * cut
+    ordered = np.sort(values, axis=-1)
+    winsorised = np.clip(values, ordered[..., cut, None], ordered[..., count - cut - 1, None])
+    # Rounding of the mean is no spread: equal values have none.
+    squares = np.where(np.ptp(winsorised, axis=-1) == 0, 0.0, winsorised.var(axis=-1) * count)
+    reach = stdtrit(kept - 1, (1 + level) / 2) * np.sqrt(squares / (kept * (kept - 1)))
+    return centre - reach, centre + reach
+
+
+INTERVALS: dict[Statistic, Interval] = {mean: t_interval, iqm: iqm_interval}
+"""The interval of each statistic."""
 
 
 def resampled_means(
@@ -53,63 +106,10 @@ def resampled_means(
     step = max(1, _BLOCK // count)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
-        drawn = resample_indices(count, generator, size) + count * np.arange(size)[:, None]
+        drawn = generator.integers(0, count, size=(size, count)) + count * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
         means[:, start : start + size] = values @ (times / count).T
     return means
-
-
-def bootstrap_interval(
-    values: np.ndarray,
-    generator: np.random.Generator,
-    statistic: Statistic = mean,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the percentile bootstrap interval of a statistic over seeds.
-
-    The ends are the (1 ∓ level)/2 quantiles of the statistic over resamples of the seeds. With few seeds it
-    is somewhat too narrow (about 90 % instead of 95 % for 10 normal values): read n beside it.
-
-    Args:
-        values: `[..., seeds]`, finite.
-        generator: source of the resamples; equal states give equal intervals.
-        statistic: `mean`, `iqm`, or any function of `(values, axis)`.
-        level: coverage.
-        resamples: how many.
-
-    Returns:
-        `low, high` `[...]`; NaN where there is a single seed, which has no interval.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    shape, count = values.shape[:-1], values.shape[-1]
-    if count < 2:
-        return np.full(shape, np.nan), np.full(shape, np.nan)
-    rows = values.reshape(-1, count)
-    state, size = generator.bit_generator.state, max(1, _BLOCK // resamples)
-    found = np.empty((2, len(rows)))
-    for start in range(0, len(rows), size):
-        generator.bit_generator.state = state  # every row sees the same resamples
-        block = rows[start : start + size]
-        if statistic is mean:
-            drawn = resampled_means(block, generator, resamples)
-        else:
-            drawn = _resampled(block, generator, resamples, statistic)
-        found[:, start : start + size] = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=-1)
-    return found[0].reshape(shape), found[1].reshape(shape)
-
-
-def _resampled(
-    values: np.ndarray, generator: np.random.Generator, resamples: int, statistic: Statistic
-) -> np.ndarray:
-    """Return a statistic over seeds in every resample, `[rows, resamples]`, of values `[rows, seeds]`."""
-    count = values.shape[1]
-    found = np.empty((len(values), resamples))
-    step = max(1, _BLOCK // (count * len(values)))
-    for start in range(0, resamples, step):
-        drawn = resample_indices(count, generator, min(step, resamples - start))
-        found[:, start : start + len(drawn)] = statistic(values[:, drawn], axis=-1)
-    return found
 
 
 def sign_flip_p(
@@ -165,19 +165,22 @@ def holm(p: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def estimate(
-    groups: list[np.ndarray], statistic: Statistic = mean, seed: int = 0, level: float = LEVEL
-) -> np.ndarray:
+def estimate(groups: list[np.ndarray], statistic: Statistic = mean, level: float = LEVEL) -> np.ndarray:
     """Return `[groups, 3]`: low, high and point of a statistic over each group's finite values.
 
-    Groups of equal size are resampled together; each size has its own generator of this seed, so a group's
-    interval does not depend on the others.
+    Args:
+        groups: values over seeds, of any size each.
+        statistic: `mean` with Student's t interval, or `iqm` with Tukey and McLaughlin's.
+        level: coverage for normal values; this module's head says what skew costs.
+
+    Returns:
+        NaN for the ends where a group has one value, for all three where it has none.
     """
     finite = [np.asarray(group, np.float64)[np.isfinite(group)] for group in groups]
     found = np.full((len(groups), 3), np.nan)
     for count in sorted({len(group) for group in finite} - {0}):
         members = [index for index, group in enumerate(finite) if len(group) == count]
         values = np.stack([finite[index] for index in members])
-        low, high = bootstrap_interval(values, np.random.default_rng(seed), statistic, level)
+        low, high = INTERVALS[statistic](values, level)
         found[members] = np.stack([low, high, statistic(values, axis=-1)], axis=1)
     return found

@@ -38,7 +38,7 @@ def end_table(runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
     Returns:
         the columns that vary, `strategy`, `lam`, …, `n` (finished runs), `lost` (diverged or failed ones),
         and per quantity `<quantity>_low, <quantity>_high, <quantity>` for `test_<metric>_<task>`, `acc` and
-        `forgetting`; the mean over finished runs with its 95 % bootstrap interval.
+        `forgetting`; the mean over finished runs with its 95 % interval (Student's t).
     """
     metric = metric or leading_metric_of(runs)
     tasks = final_tasks(runs, metric)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clbench.analysis.selection import best_lambda, criterion, selection_seeds
-from clbench.analysis.statistics import LEVEL, bootstrap_interval, estimate, resampled_means
+from clbench.analysis.selection import best_lambda, criterion
+from clbench.analysis.statistics import LEVEL, estimate, resampled_means, t_interval
 from clbench.figures.scores import Scores, width_of
 
 
@@ -29,7 +29,7 @@ class Choice:
 
 
 def choose(scores: Scores, setting: str) -> Choice:
-    """Choose each variant's λ as the report's table does: on the validation split of the selection seeds.
+    """Choose each variant's λ on the validation split of all seeds.
 
     Where every λ of a variant lost a run, the mean over what is left decides.
 
@@ -40,10 +40,9 @@ def choose(scores: Scores, setting: str) -> Choice:
     runs = scores.all_runs[scores.all_runs["setting"] == setting]
     runs = runs[runs["lam"].notna()]
     split = "val" if criterion(runs, "val").notna().any() else "test"
-    seeds = selection_seeds(runs) or tuple(sorted(set(runs["seed"])))
-    selecting = runs[runs["seed"].isin(seeds)]
+    seeds = tuple(sorted(set(runs["seed"])))
     chosen: dict[str, float] = {}
-    for variant, rows in selecting.groupby("variant", sort=False):
+    for variant, rows in runs.groupby("variant", sort=False):
         values = criterion(rows, split)
         lam = best_lambda(rows, values)
         if np.isnan(lam) and values.notna().any():
@@ -83,7 +82,7 @@ def curve_estimates(
         if table.empty:
             continue
         values = table.to_numpy()
-        low, high = bootstrap_interval(values, np.random.default_rng(0))
+        low, high = t_interval(values)
         parts.append(
             table.index.to_frame(index=False).assign(
                 line=line,

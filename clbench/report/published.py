@@ -27,7 +27,7 @@ def published_sheet(comparisons: Sequence[Comparison], source: str) -> Sheet:
     counts = Counter(item.mark for item in comparisons)
     note = (
         f"{counts['✅']} ✅, {counts['❌']} ❌, {counts['–']} not compared. Published: mean ± spread as "
-        "printed; ours: [95 % bootstrap interval] mean over n seeds. ✅ where the published mean lies in "
+        "printed; ours: [95 % interval, Student's t] mean over n seeds. ✅ where the published mean lies in "
         "the 95 % interval (Welch) of the difference of both means, rounding of print included."
     )
     rows = tuple(_row(item) for item in comparisons)

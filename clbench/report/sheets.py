@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from clbench.analysis.load import Results
-from clbench.analysis.selection import choose_lambda, selection_seeds
+from clbench.analysis.selection import choose_lambda
 from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.tables import end_table_for_terminal, short
 from clbench.errors import ConfigurationError
-from clbench.figures.labels import named_seeds
 
 EM_DASH = "–"
 
@@ -43,7 +42,7 @@ def outcome_sheet(runs: pd.DataFrame) -> Sheet:
     columns += [[cell.replace(",", ", ") for cell in cells] for cells in table.quantities.values()]
     return Sheet(
         title="Outcome",
-        note="[95 % bootstrap interval] mean over n seeds; test split, after the last stage.",
+        note="[95 % interval, Student's t] mean over n seeds; test split, after the last stage.",
         header=(*table.names, *table.quantities),
         rows=tuple(zip(*columns, strict=True)),
         numeric=(*(name in table.numeric for name in table.names), *(True for _ in table.quantities)),
@@ -90,15 +89,13 @@ def difference_sheet(results: Results, baseline: str | None = None) -> Sheet | N
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in names]
     note = (
         f"Final {quantity} over tasks on the test split, paired by seed; a {better} difference is better. "
-        "[95 % bootstrap interval] mean; p of a sign-flip permutation test, Holm-corrected over this table."
+        "[95 % interval, Student's t] mean; p of a sign-flip test, Holm-corrected over this table."
     )
     return Sheet(f"Difference from {baseline}", note, header, tuple(rows), (*numeric, True, True, True, True))
 
 
 def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
     """Return what an honest choice of λ reaches and what the oracle's would; None where none can be made."""
-    if runs["lam"].dropna().nunique() < 2:
-        return None
     try:
         frame = choose_lambda(runs)
     except ConfigurationError:
@@ -109,7 +106,7 @@ def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
     rows = [
         (
             *(plain(row[name]) for name in names),
-            plain(row["lam"]),
+            row["choices"] or EM_DASH,
             str(row["n"]),
             in_words(row["low"], row["high"], row["point"], loss),
             plain(row["oracle_lam"]),
@@ -117,10 +114,10 @@ def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
         )
         for row in frame.to_dict("records")
     ]
-    seeds = named_seeds(selection_seeds(runs))
     note = (
-        f"λ is the best on the validation split of {seeds} and is judged on the test split of the "
-        "other seeds. The oracle's λ is the best on just those test results; nobody could have chosen it."
+        "Each seed's λ is the best on the validation split of the other seeds; every seed is judged on the "
+        "test split at its own. The oracle's λ is the best on just those test results; nobody could have "
+        "chosen it."
     )
     header = (
         *(_heading(name) for name in names),
