@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from clbench.records import metrics
+from clbench.records.columns import oriented
 
 # Rows: after stage 1, 2, 3; columns: task 1, 2, 3.
 R = np.array([[0.9, 0.3, 0.1], [0.6, 0.8, 0.2], [0.7, 0.5, 1.0]])
@@ -133,41 +134,7 @@ def test_missing_stage_ends_are_refused():
 
 def test_losses_enter_with_their_sign_turned():
     losses = np.array([[0.1, 2.0], [0.7, 0.2]])
-    matrix = metrics.oriented(losses, "loss")
+    matrix = oriented(losses, "loss")
     assert metrics.acc(matrix) == pytest.approx(-0.45)
     assert metrics.forgetting(matrix) == pytest.approx(0.6)
     assert metrics.bwt(matrix) == pytest.approx(-0.6)
-
-
-def test_the_leading_metric_is_the_loss_for_regression():
-    assert metrics.leading_metric(("accuracy",)) == "accuracy"
-    assert metrics.leading_metric(("f1_micro", "accuracy")) == "f1_micro"
-    assert (
-        metrics.leading_metric(("rmse",))
-        == metrics.leading_metric(())
-        == metrics.leading_metric(("r2",))
-        == "loss"
-    )
-
-
-@pytest.mark.parametrize(
-    ("column", "higher"),
-    [
-        ("acc", True),
-        ("bwt", True),
-        ("wc_acc", True),
-        ("learning_accuracy", True),
-        ("forgetting", False),
-        ("gap_recovery", False),
-        ("intransigence", False),
-        ("test_loss_A", False),
-        ("val_rmse_3", False),
-        ("test_accuracy_0", True),
-        ("test_f1_micro_A", True),
-        ("train_r2_B", True),
-        ("loss", False),
-        ("accuracy", True),
-    ],
-)
-def test_orientation_of_columns(column, higher):
-    assert metrics.higher_is_better(column) is higher

@@ -13,7 +13,7 @@ from clbench.analysis.quantities import Measure, NotCheckable, Quantity
 from clbench.analysis.statistics import LEVEL
 from clbench.analysis.tables import short
 from clbench.errors import known
-from clbench.records.metrics import higher_is_better
+from clbench.records.columns import higher_is_better
 
 FORMS = {
     ("greater", "than"): ("factor", "by"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from clbench.records.metrics import all_metrics, leading_metric, oriented
+from clbench.records.columns import leading_metric, oriented
+from clbench.records.metrics import all_metrics
 
 PLACE = ("run", "strategy", "lam", "seed", "step", "stage", "task", "split")
 

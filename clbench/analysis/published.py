@@ -36,6 +36,7 @@ from clbench.analysis.quantities import NotCheckable, matching
 from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.statistics import estimate
 from clbench.errors import ConfigurationError
+from clbench.records.columns import Final
 from clbench.records.files import row_bytes, write_whole
 from clbench.records.sweep import read_summaries
 
@@ -187,7 +188,7 @@ def _values(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> np.n
 def _pooled(rows: pd.DataFrame, samples: Sequence[int]) -> np.ndarray:
     """Return the accuracy over the test samples of all tasks together, Σ n_j a_j / Σ n_j."""
     metric = leading_metric_of(rows)
-    columns = [f"test_{metric}_{task}" for task in range(len(samples))]
+    columns = [Final("test", metric, str(task)).column for task in range(len(samples))]
     if absent := [name for name in columns if name not in rows]:
         raise NotCheckable(f"the runs have no column {absent[0]}")
     return rows[columns].to_numpy(np.float64) @ (np.asarray(samples, np.float64) / sum(samples))

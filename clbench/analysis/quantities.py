@@ -17,7 +17,7 @@ import pandas as pd
 from clbench.analysis.selection import best_lambda, chosen_runs
 from clbench.analysis.settings import setting_columns
 from clbench.analysis.statistics import resampled_means
-from clbench.records.metrics import higher_is_better
+from clbench.records.columns import higher_is_better
 
 CHOSEN, ORACLE = "chosen", "oracle"
 

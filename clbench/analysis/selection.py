@@ -20,7 +20,7 @@ from clbench.analysis.settings import (
 )
 from clbench.analysis.statistics import estimate
 from clbench.errors import ConfigurationError
-from clbench.records.metrics import higher_is_better
+from clbench.records.columns import higher_is_better
 
 
 def criterion(runs: pd.DataFrame, split: str = "val") -> pd.Series:

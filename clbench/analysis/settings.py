@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from clbench.records.columns import LEADING, finals_among
+
 
 def varying_columns(runs: pd.DataFrame) -> list[str]:
     """Return the configuration values that vary: the columns of `runs.csv` between `stream` and `status`."""
@@ -46,16 +48,11 @@ def group_by(runs: pd.DataFrame, columns: list[str]) -> list[tuple[dict[str, obj
 
 def final_means(runs: pd.DataFrame, split: str, metric: str) -> pd.Series:
     """Return every run's mean over tasks of the final `<split>_<metric>_<task>`, NaN where there is none."""
-    start = f"{split}_{metric}_"
-    columns = [name for name in runs.columns if name.startswith(start)]
+    columns = [final.column for final in finals_among(runs.columns, split, metric)]
     return runs[columns].mean(axis=1) if columns else pd.Series(float("nan"), index=runs.index)
 
 
 def leading_metric_of(runs: pd.DataFrame) -> str:
     """Return what a sweep's metrics were computed from: a classification score, else `loss`."""
-    from clbench.records.metrics import HIGHER_IS_BETTER
-
-    for metric in HIGHER_IS_BETTER:
-        if any(name.startswith(f"test_{metric}_") for name in runs.columns):
-            return metric
-    return "loss"
+    scores = (final.metric for final in finals_among(runs.columns, "test"))
+    return next((score for score in scores if score in LEADING), "loss")

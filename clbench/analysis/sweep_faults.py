@@ -10,6 +10,7 @@ from clbench.analysis.selection import criterion
 from clbench.analysis.settings import final_means, group_by, setting_columns
 from clbench.analysis.statistics import estimate
 from clbench.analysis.tables import short
+from clbench.records.columns import finals_among
 
 ABOVE = 1.2
 """Train loss over test loss from which a person would ask why. Fewer or noisier test samples explain less."""
@@ -126,7 +127,7 @@ def train_above_test(runs: pd.DataFrame) -> list[Finding]:
 
 def _finals(runs: pd.DataFrame) -> list[str]:
     """Return the columns of final values that a run has."""
-    names = [name for name in runs.columns if name.startswith(("train_", "val_", "test_"))]
+    names = [final.column for final in finals_among(runs.columns)]
     return [name for name in names if runs[name].notna().any()]
 
 

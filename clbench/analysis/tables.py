@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import pandas as pd
 
 from clbench.analysis.settings import context_columns, group_by, leading_metric_of, strategy_columns
 from clbench.analysis.statistics import estimate
+from clbench.records.columns import Final, finals_among, read_final
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -24,8 +24,7 @@ LONGEST = 5
 
 def final_tasks(runs: pd.DataFrame, metric: str, split: str = "test") -> list[str]:
     """Return the tasks that `runs.csv` has a final value of, in the stream's order."""
-    pattern = re.compile(rf"^{split}_{re.escape(metric)}_([^_]+)$")
-    return [match[1] for name in runs.columns if (match := pattern.match(name))]
+    return [final.task for final in finals_among(runs.columns, split, metric)]
 
 
 def end_table(runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
@@ -41,18 +40,22 @@ def end_table(runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
         `forgetting`; the mean over finished runs with its 95 % interval (Student's t).
     """
     metric = metric or leading_metric_of(runs)
-    tasks = final_tasks(runs, metric)
-    shown = tasks if len(tasks) <= LONGEST else [tasks[0], tasks[-1]]
     context = [name for name in context_columns(runs) if name != "stream" or runs["stream"].nunique() > 1]
     groups = group_by(runs, [*context, *strategy_columns(runs)])
     table = pd.DataFrame([shared for shared, _ in groups])
     table["n"] = [int((rows["status"] == "done").sum()) for _, rows in groups]
     table["lost"] = [int((rows["status"] != "done").sum()) for _, rows in groups]
-    quantities = [f"test_{metric}_{task}" for task in shown] + ["acc", "forgetting"]
-    for name in quantities:
+    for name in _quantities(runs, metric):
         values = [rows[name].to_numpy(np.float64) for _, rows in groups]
         table[[f"{name}_low", f"{name}_high", name]] = estimate(values)
     return table
+
+
+def _quantities(runs: pd.DataFrame, metric: str) -> list[str]:
+    """Return the columns of `runs.csv` that the end table estimates."""
+    tasks = final_tasks(runs, metric)
+    shown = tasks if len(tasks) <= LONGEST else [tasks[0], tasks[-1]]
+    return [*(Final("test", metric, task).column for task in shown), "acc", "forgetting"]
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,9 @@ def end_table_for_terminal(runs: pd.DataFrame, metric: str | None = None) -> Ter
     """
     metric = metric or leading_metric_of(runs)
     frame = end_table(runs, metric)
-    quantities = [name.removesuffix("_low") for name in frame.columns if name.endswith("_low")]
-    names = [name for name in frame.columns if not name.startswith(tuple(quantities))]
-    names = [name for name in names if not _is_empty(frame, name)]
+    quantities = _quantities(runs, metric)
+    estimated = {name + end for name in quantities for end in ("_low", "_high", "")}
+    names = [name for name in frame.columns if name not in estimated and not _is_empty(frame, name)]
     heads = _short_names(names)
     losses = leading_metric_of(runs) == "loss"
     rows = frame.to_dict("records")
@@ -160,9 +163,8 @@ def _heading(name: str, metric: str, losses: bool) -> str:
     """Return a column's heading."""
     if name == "acc":
         return "mean loss" if losses else "ACC"
-    if name == "forgetting":
-        return "forgetting"
-    return f"{metric.replace('_', ' ')} {name.removeprefix(f'test_{metric}_')}"
+    final = read_final(name)
+    return f"{metric.replace('_', ' ')} {final.task}" if final else name
 
 
 def _estimate_cell(row: dict[str, float], name: str, losses: bool) -> str:

@@ -13,6 +13,8 @@ from clbench.figures.style import Look, axes_or_new, set_log, spans_decades, str
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+TRAINING_ON = "training on "
+
 
 def plot_curves(
     estimates: pd.DataFrame,
@@ -95,7 +97,7 @@ def mark_switches(ax: Axes, stages: Mapping[str, tuple[float, float]]) -> None:
         ax.axvline(start, color="#9a9a9a", linewidth=0.9, linestyle=(0, (3, 2)), zorder=0.5, label="_switch")
     every = -(-len(spans) // 10)
     for place, (name, (start, stop)) in list(enumerate(spans))[::every]:
-        text = f"training on {name}" if len(spans) <= 3 and place == 0 else name
+        text = f"{TRAINING_ON}{name}" if len(spans) <= 3 and place == 0 else name
         ax.annotate(
             text,
             ((start + stop) / 2, 1),
@@ -147,4 +149,5 @@ def plot_tasks(
         )
         ax.set_title(f"task {task}", pad=14)
         for text in list(ax.texts):
-            text.set_fontweight("bold" if text.get_text().split()[-1] == task else "normal")
+            own = text.get_text().removeprefix(TRAINING_ON) == task
+            text.set_fontweight("bold" if own else "normal")

@@ -30,6 +30,11 @@ def quantity(metric: str, loss: str = "loss") -> str:
     return QUANTITIES.get(name, name.replace("_", " "))
 
 
+def literal(text: str) -> str:
+    """Return a text so that matplotlib prints it as it stands: nothing between two `$` is a formula."""
+    return text.replace("$", r"\$")
+
+
 def number(value: float) -> str:
     """Return a hyperparameter as a person writes it: `0.1`, `100`, `1e-6`."""
     if value == 0:

@@ -13,7 +13,7 @@ from clbench.figures.lambda_path import plot_best_lambda, plot_lambda
 from clbench.figures.layout import COLUMNS, Page, head, how_chosen, how_read, panels_of_lines
 from clbench.figures.scores import REFERENCES, Scores, short_name, width_column
 from clbench.figures.style import new_axes, spans_decades
-from clbench.records.metrics import higher_is_better
+from clbench.records.columns import Final, higher_is_better
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,14 +28,14 @@ def lambda_page(scores: Scores, setting: str) -> Page | None:
     A panel per task (or first, last and mean of many); of a single task a panel per split.
     """
     metric, tasks = scores.selection, scores.tasks_of(setting)
-    panels = {f"task {task}": [f"test_{metric}_{task}"] for task in tasks}
+    panels = {f"task {task}": [Final("test", metric, task).column] for task in tasks}
     if len(tasks) > COLUMNS:
         panels = dict([*list(panels.items())[:1], *list(panels.items())[-1:]])
     if len(tasks) > 1:
-        panels["mean over tasks"] = [f"test_{metric}_{task}" for task in tasks]
+        panels["mean over tasks"] = [Final("test", metric, task).column for task in tasks]
     else:
         splits = {"train": "train", "val": "validation", "test": "test"}
-        panels = {f"{word} split": [f"{split}_{metric}_{tasks[0]}"] for split, word in splits.items()}
+        panels = {f"{word} split": [Final(split, metric, tasks[0]).column] for split, word in splits.items()}
     title = f"Final {quantity(metric, scores.loss)} over λ"
     where = "Test split" if len(tasks) > 1 else "Every split"
     return _over_lambda(scores, setting, metric, panels, Page("lambda", title, where, None))
@@ -126,8 +126,8 @@ def front_page(scores: Scores, setting: str) -> Page | None:
     if swept.empty or len(tasks) < 2:
         return None
     metric = scores.selection
-    old = [f"test_{metric}_{task}" for task in tasks[:-1]]
-    new = [f"test_{metric}_{tasks[-1]}"]
+    old = [Final("test", metric, task).column for task in tasks[:-1]]
+    new = [Final("test", metric, tasks[-1]).column]
     by = ["variant", "strategy", "lam"]
     path = est.front_estimates(swept, old, new, by).rename(columns={"variant": "line"})
     plain = runs[runs["lam"].isna() & runs["strategy"].isin(REFERENCES)]

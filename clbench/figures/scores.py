@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from clbench.analysis.settings import context_columns, strategy_columns
-from clbench.figures.labels import number
+from clbench.figures.labels import literal, number
 from clbench.figures.style import Look, variant_looks
-from clbench.records.metrics import leading_metric
+from clbench.records.columns import finals_among, leading_metric
 
-FINAL = re.compile(r"^(train|val|test)_(.+)_([^_]+)$")
 REFERENCES = ("naive", "joint", "cumulative")
 WIDTH = re.compile(r"(^|\.)(hidden|width|hidden_size|sizes)$")
 
@@ -70,9 +69,8 @@ class Scores:
     def tasks_of(self, setting: str) -> tuple[str, ...]:
         """Return the tasks that a setting's runs have."""
         rows = self.of(setting)
-        return tuple(
-            task for task in self.tasks if rows.filter(regex=rf"_{re.escape(task)}$").notna().any(axis=None)
-        )
+        known = {final.task for final in finals_among(rows) if rows[final.column].notna().any()}
+        return tuple(task for task in self.tasks if task in known)
 
 
 def arrange(runs: pd.DataFrame, losses: pd.DataFrame) -> Scores:
@@ -82,10 +80,10 @@ def arrange(runs: pd.DataFrame, losses: pd.DataFrame) -> Scores:
         runs: `runs.csv`.
         losses: all runs' `losses.csv` with `run` in front.
     """
-    runs = runs.copy()
-    finals = [match for column in runs if (match := FINAL.match(str(column)))]
-    tasks = tuple(dict.fromkeys(match[3] for match in finals))
-    metrics = tuple(dict.fromkeys(match[2] for match in finals))
+    runs, losses = _drawable(runs.copy(), losses)
+    finals = finals_among(runs)
+    tasks = tuple(dict.fromkeys(final.task for final in finals))
+    metrics = tuple(dict.fromkeys(final.metric for final in finals))
     varying = _settings(runs)
     runs["setting"] = _words(runs, varying) if varying else ""
     runs["variant"] = _variants(runs)
@@ -96,6 +94,18 @@ def arrange(runs: pd.DataFrame, losses: pd.DataFrame) -> Scores:
     settings = tuple(sorted(pd.unique(runs["setting"]), key=_natural))
     done = runs[runs["status"] == "done"]
     return Scores(done, runs, losses, tasks, metrics, settings, varying)
+
+
+def _drawable(runs: pd.DataFrame, losses: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both frames with tasks called as matplotlib is to be given their names."""
+    names = {
+        final.column: final._replace(task=literal(final.task)).column
+        for final in finals_among(runs)
+        if "$" in final.task
+    }
+    if names:
+        runs, losses = runs.rename(columns=names), losses.assign(task=losses["task"].map(literal))
+    return runs, losses
 
 
 def _settings(runs: pd.DataFrame) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 from clbench.figures import estimates as est
 from clbench.figures.curves import lowest, plot_curves, plot_tasks
 from clbench.figures.function import name_tasks, plot_function
-from clbench.figures.labels import quantity, seeds
+from clbench.figures.labels import literal, quantity, seeds
 from clbench.figures.layout import (
     COLUMNS,
     PANELS,
@@ -28,7 +29,7 @@ from clbench.figures.layout import (
 from clbench.figures.matrix import plot_matrix, scale_of
 from clbench.figures.scores import Scores
 from clbench.figures.style import new_axes, spans_decades
-from clbench.records.metrics import higher_is_better
+from clbench.records.columns import higher_is_better
 
 
 def _shown(
@@ -64,7 +65,8 @@ def first_task_page(scores: Scores, setting: str) -> Page | None:
     title = f"Loss on task {task} over the whole training"
     head(figure, title, how_read(first["n"]), setting)
     caption = f"Test split; {how_read(first['n'])}. {switches(first['strategy'])}{choice}"
-    return Page(f"loss_{task}", title, caption, figure)
+    name = f"loss_{task}" if re.fullmatch(r"[A-Za-z0-9.-]+", task) and task != "tasks" else "loss_first"
+    return Page(name, title, caption, figure)
 
 
 def tasks_page(scores: Scores, setting: str, metric: str) -> Page | None:
@@ -144,7 +146,8 @@ def function_page(scores: Scores, setting: str, place: Callable[[str], Path]) ->
     figure, axes = new_axes(ceil(len(runs) / columns), columns, size=(3.7, 3.0), sharex=True, sharey=True)
     limits = []
     for ax, row in zip(axes, runs.itertuples(), strict=False):
-        data = pd.read_csv(place(row.run) / "data.csv", dtype={"task": str})
+        data = pd.read_csv(place(row.run) / "data.csv", dtype={"task": str}, na_filter=False)
+        data["task"] = data["task"].map(literal)
         plot_function(pd.read_csv(place(row.run) / "function.csv"), data, ax=ax)
         limits.append(ax.get_ylim())
         name_tasks(ax, data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from clbench.errors import known
@@ -23,13 +22,14 @@ def claim_problems(claims: Any) -> list[str]:
         return [f"study.claims must be a list of mappings; got study.claims={claims}. Write [{{claim: …}}]."]
     from clbench.analysis import claim_forms
     from clbench.engine.results import TRAINING_COLUMNS
+    from clbench.records.columns import read_final
     from clbench.records.metrics import METRICS
 
     names = (*METRICS, *TRAINING_COLUMNS, *OTHERS)
     found = claim_forms.claim_problems(claims)
     for number, claim in enumerate(claims):
         metric = str(claim.get("metric", "acc"))
-        if metric not in names and not re.fullmatch(r"(train|val|test)_[a-z0-9_]+_\w+", metric):
+        if metric not in names and read_final(metric) is None:
             where = f"study.claims.{number}.metric={metric}"
             hint = known([*names, "test_<score>_<task>"])
             found.append(f"A metric must be a column of the records; got {where}. {hint}")

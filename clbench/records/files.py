@@ -59,13 +59,21 @@ def _plain(value: Any) -> Any:
 def column_bytes(columns: Mapping[str, Any]) -> bytes:
     """Return columns of equal length as CSV: UTF-8, comma, `.` decimal, a header line.
 
-    Floats are written by pyarrow as the shortest decimal that reads back to the same float64 (`1` for 1.0);
-    text must hold no comma, quote or line break.
+    Floats are written by pyarrow as the shortest decimal that reads back to the same float64 (`1` for 1.0).
+    Text is quoted where some of it holds a comma, a quote or a line break, and nowhere else.
     """
+    table = pa.table(dict(columns))
+    try:
+        return _table_bytes(table, "none")
+    except pa.ArrowInvalid:  # which `none` raises where a text needs quotes
+        return _table_bytes(table, "needed")
+
+
+def _table_bytes(table: pa.Table, quoting: str) -> bytes:
     sink = pa.BufferOutputStream()
-    sink.write((",".join(columns) + "\n").encode())
-    options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
-    arrow_csv.write_csv(pa.table(dict(columns)), sink, options)
+    sink.write(row_bytes(table.column_names, ()))
+    options = arrow_csv.WriteOptions(include_header=False, quoting_style=quoting)
+    arrow_csv.write_csv(table, sink, options)
     return sink.getvalue().to_pybytes()
 
 

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HIGHER_IS_BETTER = ("accuracy", "f1_micro", "f1_macro")
-"""Scores that lead the metrics of a stream; any other stream (regression) is measured by its loss."""
-
 METRICS = (
     "acc",
     "bwt",
@@ -29,26 +26,6 @@ METRICS = (
     "aaa",
 )
 """The columns of `runs.csv`, in order."""
-
-LOWER_IS_BETTER = ("forgetting", "intransigence", "gap_depth", "gap_recovery", "loss", "rmse", "mae")
-LOWER_IS_BETTER += ("steps", "samples", "seconds", "penalty", "distance")
-
-
-def leading_metric(scores: tuple[str, ...]) -> str:
-    """Return what a stream's metrics are computed from: its first score if that is one, else `loss`."""
-    return scores[0] if scores and scores[0] in HIGHER_IS_BETTER else "loss"
-
-
-def higher_is_better(column: str) -> bool:
-    """Tell whether more is better in a column of `runs.csv` (`acc`, `test_loss_A`, `val_rmse_3`, …)."""
-    parts = column.split("_")
-    name = "_".join(parts[1:-1]) if parts[0] in ("train", "val", "test") else column
-    return name not in LOWER_IS_BETTER
-
-
-def oriented(values: np.ndarray, metric: str) -> np.ndarray:
-    """Return values so that higher is better: losses and errors with their sign turned."""
-    return np.asarray(values, dtype=np.float64) * (1.0 if higher_is_better(metric) else -1.0)
 
 
 def _mean(values: object) -> float:

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from clbench.config import Run
+from clbench.records.columns import Final, leading_metric, oriented
 from clbench.records.files import column_bytes, json_bytes, write_whole
-from clbench.records.metrics import METRICS, all_metrics, leading_metric, oriented
+from clbench.records.metrics import METRICS, all_metrics
 from clbench.records.provenance import provenance
 
 if TYPE_CHECKING:  # the engine's package imports torch, which must not be needed to read or write records
@@ -118,16 +119,9 @@ def write_function(folder: Path, function: LearnedFunction) -> None:
     write_whole(folder / "data.csv", column_bytes(columns))
 
 
-def final_columns(
-    tasks: Sequence[str], splits: Sequence[str], scores: Sequence[str]
-) -> list[tuple[str, str, str, str]]:
-    """Return `(column, split, metric, task)` of every final value, in the order of `runs.csv`."""
-    return [
-        (f"{split}_{metric}_{task}", split, metric, task)
-        for split in splits
-        for metric in ("loss", *scores)
-        for task in tasks
-    ]
+def final_columns(tasks: Sequence[str], splits: Sequence[str], scores: Sequence[str]) -> list[Final]:
+    """Return every final value that a run has, in the order of `runs.csv`."""
+    return [Final(split, metric, task) for split in splits for metric in ("loss", *scores) for task in tasks]
 
 
 def summarise(
@@ -168,16 +162,18 @@ def summarise(
 
 def _final_values(result: RunResult) -> dict[str, Any]:
     """Return the final point, the metrics on the test split, and R[j,j] as `diagonal`."""
-    names = final_columns(result.tasks, result.splits, result.scores)
+    finals = final_columns(result.tasks, result.splits, result.scores)
     if result.status != "done":
-        return {name: None for name, *_ in names} | dict.fromkeys(METRICS) | {"diagonal": None}
+        return {final.column: None for final in finals} | dict.fromkeys(METRICS) | {"diagonal": None}
     arrays = {"loss": result.loss, **result.score}
-    final = {
-        name: float(arrays[metric][-1, result.tasks.index(task), result.splits.index(split)])
-        for name, split, metric, task in names
+    values = {
+        final.column: float(
+            arrays[final.metric][-1, result.tasks.index(final.task), result.splits.index(final.split)]
+        )
+        for final in finals
     }
     lead = leading_metric(tuple(result.scores))
     curve = oriented(arrays[lead][:, :, result.splits.index("test")], lead)
     step, stage, full = np.asarray(result.step), np.asarray(result.stage), np.asarray(result.full)
-    values, diagonal = all_metrics(curve, step, stage, full)
-    return {**final, **values, "diagonal": diagonal.tolist()}
+    metrics, diagonal = all_metrics(curve, step, stage, full)
+    return {**values, **metrics, "diagonal": diagonal.tolist()}

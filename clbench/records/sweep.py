@@ -76,9 +76,9 @@ def tabulate(summaries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
         rows.append(row)
     rows.sort(key=lambda row: _order(row, varying))
     finals = dict.fromkeys(
-        name
+        final.column
         for summary in summaries
-        for name, *_ in final_columns(summary["tasks"], summary["splits"], summary["scores"])
+        for final in final_columns(summary["tasks"], summary["splits"], summary["scores"])
     )
     header = ["run", "strategy", "lam", "seed", "stream", *varying, "status", *finals, *METRICS]
     header += ["steps", "samples", "seconds"]
