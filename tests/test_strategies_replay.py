@@ -13,18 +13,18 @@ from torch.nn import functional
 
 from clbench.lanes import stack
 from clbench.strategies import AGEM, GEM, DarkReplay, ExperienceReplay, GDumb, NaiveRehearsal
+from clbench.strategies.balance import share_places
 from clbench.strategies.memory import draw, empty, keep, reservoir_slots, uniform
 from clbench.strategies.projection import project_many, project_one
 
 
 def memories(learner, policy, places, stages):
     """Yield the memory after each of the stages."""
-    state = empty(learner, places)
+    state = empty(learner, places, learner.outputs)
     memory, seen = state["memory"], state["seen"]
     for stage in range(stages):
         learner.stage = stage
-        memory = keep(policy, learner, memory, seen)
-        seen = seen + learner.train_addresses(stage).shape[1]
+        memory, seen = keep(policy, learner, memory, seen)
         yield memory
 
 
@@ -103,6 +103,72 @@ def test_balanced_gives_the_places_of_a_rare_class_to_the_others():
     assert 3 in memory[0].tolist()
     (memory,) = memories(learner, "balanced", 30, 1)
     assert (memory >= 0).sum() == 20  # no more than there are
+
+
+def test_balanced_holds_every_sample_of_a_class_seen_so_far_with_equal_chance():
+    """By domain the classes come back, here with an odd number of places for each."""
+    lanes, stages = 500, 3
+    stream = classification_stream(tasks=stages, samples=16, scenario="domain")
+    learner = FakeLearner(stream, lanes=lanes)
+    for stage, memory in enumerate(memories(learner, "balanced", 9, stages)):
+        offered = [one for task in range(stage + 1) for one in learner.train_addresses(task)[0].tolist()]
+        for label in range(2):
+            own = [one for one in offered if stream.targets[one % learner.pool] == label]
+            counts = Counter(one for one in memory.flatten().tolist() if one in set(own))
+            assert 4 * lanes <= counts.total() <= 5 * lanes
+            assert chisquare([counts[one] for one in own]).pvalue > 0.001
+        assert all(len(set(row)) == 9 for row in memory.tolist())
+
+
+def held_classes(learner, memory):
+    """Return the count of every class by lane, `[lane, classes]`."""
+    labels = learner.stream.targets[memory.clamp(min=0) % learner.pool]
+    return functional.one_hot(labels, learner.outputs).mul((memory >= 0)[..., None]).sum(1)
+
+
+def test_the_newest_classes_have_a_place_as_long_as_there_is_one():
+    learner = FakeLearner(classification_stream(tasks=5, samples=20), lanes=60)
+    for stage, memory in enumerate(memories(learner, "balanced", 5, 5)):
+        held = held_classes(learner, memory)
+        assert (held.sum(1) == 5).all()
+        assert (held[:, 2 * stage : 2 * stage + 2] >= 1).all()
+        assert held[:, : 2 * stage + 2].amax() - held[:, : 2 * stage + 2].amin() <= max(1, 3 - 2 * stage)
+    assert (held[:, :8].sum(0) > 0).all()  # which of the old ones stay differs by seed
+
+
+@pytest.mark.parametrize("policy", ["balanced", "ring"])
+def test_which_classes_have_the_odd_places_depends_on_the_seed_and_not_on_the_label(policy):
+    lanes = 400
+    stream = classification_stream(tasks=2, samples=60, classes=4, scenario="domain")
+    *_, memory = memories(FakeLearner(stream, lanes=lanes), policy, 6 if policy == "balanced" else 12, 2)
+    held = held_classes(FakeLearner(stream, lanes=lanes), memory)
+    low = 1 if policy == "balanced" else 2
+    assert (held >= low).all()
+    assert chisquare((held - low).sum(0).numpy()).pvalue > 0.001
+
+
+def slow_shares(places, available, order, newest):
+    """Hand out one place after the other, as the paper's sampler ends up."""
+    room = [0] * len(available)
+    for _ in range(places):
+        open_classes = [one for one in order if room[one] < available[one]]
+        if not open_classes:
+            break
+        least = min(room[one] for one in open_classes)
+        first = [one for one in open_classes if room[one] == least]
+        room[sorted(first, key=lambda one: not (least == 0 and newest[one]))[0]] += 1
+    return room
+
+
+def test_places_are_shared_as_one_by_one():
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        classes = random.integers(1, 8)
+        available = random.integers(0, 9, classes)
+        order, newest = random.permutation(classes), random.random(classes) < 0.4
+        places = int(random.integers(0, 30))
+        expected = slow_shares(places, available.tolist(), order.tolist(), newest.tolist())
+        assert share_places(places, available, order, newest).tolist() == expected
 
 
 @pytest.mark.parametrize("policy", ["reservoir", "ring", "balanced"])
@@ -232,7 +298,7 @@ def test_dark_replay_keeps_samples_with_the_outputs_of_their_step():
             for address, output in zip(own[lane].tolist(), outputs[lane], strict=True):
                 given[lane, address] = output
         learner.theta += 0.1
-    assert state["seen"].tolist() == [20, 20]
+    assert state["seen"].tolist() == [[20], [20]]
     held = {}
     for lane in range(2):
         for address, logits in zip(state["memory"][lane, :6].tolist(), state["logits"][lane], strict=False):

@@ -155,13 +155,16 @@ def batch_positions(seed: int, key: object, samples: int, bounds: Sequence[tuple
 
 def step_bounds(samples: int, training: Training, steps: int, first: int) -> list[tuple[int, int, int]]:
     """Return `(pass, start, stop)` of steps `first` … `first + steps − 1` through the data."""
-    batch = training.batch_size
-    whole, rest = divmod(samples, batch)
-    starts = [index * batch for index in range(whole + (rest > 0 and training.last_batch == "keep"))]
-    return [
-        (step // len(starts), starts[step % len(starts)], min(starts[step % len(starts)] + batch, samples))
-        for step in range(first, first + steps)
-    ]
+    batch = min(training.batch_size, samples)
+    count = steps_of_pass(samples, training)
+    places = (divmod(step, count) for step in range(first, first + steps))
+    return [(turn, place * batch, min((place + 1) * batch, samples)) for turn, place in places]
+
+
+def steps_of_pass(samples: int, training: Training) -> int:
+    """Return the batches of a pass. Data smaller than a batch, as a memory may be, are one batch."""
+    whole, rest = divmod(samples, min(training.batch_size, samples))
+    return whole + (rest > 0 and training.last_batch == "keep")
 
 
 def steps_of(samples: int, training: Training) -> int:
@@ -169,8 +172,7 @@ def steps_of(samples: int, training: Training) -> int:
     if training.steps is not None:
         return training.steps
     assert training.epochs is not None
-    whole, rest = divmod(samples, training.batch_size)
-    return training.epochs * (whole + (rest > 0 and training.last_batch == "keep"))
+    return training.epochs * steps_of_pass(samples, training)
 
 
 def evaluation_subset(seed: int, indices: Tensor, evaluation: Evaluation, *purpose: object) -> Tensor:

@@ -18,6 +18,7 @@ from clbench.engine.losses import batch_loss
 from clbench.engine.optimize import bind_optimizer
 from clbench.engine.program import Program
 from clbench.engine.results import TRAINING_COLUMNS
+from clbench.errors import ConfigurationError
 from clbench.strategies.autograd import penalty_by_autograd
 from clbench.strategies.base import Batch
 from clbench.streams.base import Stream
@@ -121,6 +122,11 @@ def train_stage(
     address = torch.cat([program.train_addresses(task) for task in chosen], 1)
     if strategy.acts("stage_data"):
         address = strategy.stage_data(program, program.state, address)
+        if not address.shape[1]:
+            raise ConfigurationError(
+                "A stage's data must have at least one sample; got none from "
+                f"{type(strategy).__qualname__}.stage_data in stage {program.stage}."
+            )
     steps = steps_of(_pace(program, address.shape[1]), training)
     bounds = step_bounds(address.shape[1], training, steps, passed)
     batches = Batches(program, address, chosen, bounds)

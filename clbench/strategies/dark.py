@@ -72,7 +72,7 @@ class DarkReplay(Strategy):
         if learner.stage == 0:
             return None
         count = self.replay or address.shape[1]
-        filled = state["seen"].clamp(max=self.memory)[:, None]
+        filled = state["seen"].clamp(max=self.memory)
         places = draw_places(learner, state, filled, 2 * count)
         state["_places"] = places
         if f"_weight/{count}" not in state:
@@ -97,7 +97,7 @@ class DarkReplay(Strategy):
 
     def _offer(self, learner: Learner, state: State, address: Tensor, outputs: Tensor) -> None:
         numbers = uniform(learner, state, "memory/offer", address.shape[1])
-        slots = reservoir_slots(self.memory, state["seen"][:, None], numbers)
+        slots = reservoir_slots(self.memory, state["seen"], numbers)
         state["memory"].scatter_(1, slots, address)
         state["logits"].scatter_(1, slots[..., None].expand_as(outputs), outputs)
         state["seen"].add_(address.shape[1])

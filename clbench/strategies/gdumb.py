@@ -16,7 +16,9 @@ class GDumb(Strategy):
     """Every stage starts again from θ at step 0 and trains on a class-balanced memory of all tasks so far.
 
     The memory takes the stage's own samples before it trains, so the first stage differs from naive's: its
-    data is the memory. Between two stages θ goes back to the initialisation. The optimiser's state is not the
+    data is the memory. A new class takes places from the largest ones, as in the paper; of a class that comes
+    back all samples seen are equally likely to be held, where the paper's sampler keeps the first ones (and
+    so, by domain, the first task alone), see `balance`. Between two stages θ goes back to the initialisation. The optimiser's state is not the
     strategy's: use `optimizer.reset=true` for a training that is truly from scratch. The authors train once,
     at the end, for as long as it takes; here a stage is as long as `training` says.
 
@@ -39,13 +41,12 @@ class GDumb(Strategy):
 
     def start(self, learner: Learner) -> State:
         """Return an empty memory."""
-        return empty(learner, self.memory)
+        return empty(learner, self.memory, learner.outputs)
 
     def stage_data(self, learner: Learner, state: State, address: Tensor) -> Tensor:
         """Offer the stage's samples to the memory, and return what it holds."""
-        state["memory"] = keep("balanced", learner, state["memory"], state["seen"])
-        state["seen"] = state["seen"] + address.shape[1]
-        held = min(self.memory, int(state["seen"][0]))  # the same in every lane
+        state["memory"], state["seen"] = keep("balanced", learner, state["memory"], state["seen"])
+        held = min(self.memory, int(state["seen"][0].sum()))  # the same in every lane
         return state["memory"][:, :held].contiguous()
 
     def consolidate(self, learner: Learner, state: State) -> State:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from clbench.errors import known
+from clbench.strategies.balance import balance
 from clbench.strategies.base import State
 from clbench.strategies.learner import Learner
 from clbench.streams.base import generator
@@ -61,45 +62,49 @@ def draw_places(learner: Learner, state: State, filled: Tensor, count: int) -> T
     return torch.minimum((numbers * filled).long(), filled - 1)
 
 
-def keep(policy: str, learner: Learner, memory: Tensor, seen: Tensor) -> Tensor:
-    """Return the memory after the training data of the ended task was offered to it, each sample once.
+def keep(policy: str, learner: Learner, memory: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Return memory and counts after the training data of the ended task was offered, each sample once.
 
     reservoir: every sample seen so far is kept with equal probability (Vitter 1985, algorithm R).
     ring: equal places for every task of the stream, and within them for its classes, the last offered are
-    kept (Chaudhry et al. 2019). balanced: equal places for every class seen so far; classes with too few
-    samples leave their places to the others (Prabhu et al. 2020).
+    kept (Chaudhry et al. 2019). balanced: equal places for every class seen so far, each with a uniform draw
+    from all tasks' samples of it; classes with too few leave their places to the others, see `balance`.
+    Which classes have the odd places is drawn by the seed.
 
     Args:
         policy: see above.
         learner: its `stage` names the ended task.
         memory: `[lane, places]`; not changed.
-        seen: samples offered before, `[lane]`.
+        seen: samples of every class offered before, `[lane, classes]`; a reservoir takes all for class 0.
     """
     address = learner.train_addresses(learner.stage).cpu()
     kept = memory.cpu().clone()
-    labels = labels_of(learner, address) if policy != "reservoir" else None
+    counted = seen.cpu().clone()
+    labels = torch.zeros_like(address) if policy == "reservoir" else labels_of(learner, address)
     old = labels_of(learner, kept.clamp(min=0)) if policy == "balanced" else None
     for lane, random in enumerate(learner.random("memory/keep")):
         order = torch.randperm(address.shape[1], generator=random)
-        offered = address[lane, order].numpy()
-        places = kept[lane].numpy()
+        offered, classes = address[lane, order].numpy(), labels[lane, order].numpy()
+        places, counts = kept[lane].numpy(), counted[lane].numpy()
         if policy == "reservoir":
-            _reservoir(places, int(seen[lane]), offered, random)
+            _reservoir(places, int(counts[0]), offered, random)
         elif policy == "ring":
-            _ring(places, offered, labels[lane, order].numpy(), learner.stage, learner.tasks)
+            _ring(places, offered, classes, learner.stage, learner.tasks, random)
         else:
-            held = places >= 0
-            samples = np.concatenate([places[held], offered])
-            classes = np.concatenate([old[lane].numpy()[held], labels[lane, order].numpy()])
-            places[:] = _balanced(samples, classes, len(places))
-    return kept.to(memory.device)
+            filled = places >= 0
+            held = (places[filled], old[lane].numpy()[filled])
+            first = torch.randperm(len(counts), generator=generator(learner.seeds[lane], "memory/odd"))
+            found = balance(held, (offered, classes), counts, len(places), first.numpy(), random)
+            places[: len(found)] = found
+        counts += np.bincount(classes, minlength=len(counts))
+    return kept.to(memory.device), counted.to(seen.device)
 
 
-def empty(learner: Learner, places: int) -> State:
-    """Return the state of a memory before any task has ended."""
+def empty(learner: Learner, places: int, classes: int = 1) -> State:
+    """Return the state of a memory before any task has ended, with a count for each of so many classes."""
     return {
         "memory": torch.full((learner.lanes, places), -1, dtype=torch.int64, device=learner.device),
-        "seen": torch.zeros(learner.lanes, dtype=torch.int64, device=learner.device),
+        "seen": torch.zeros(learner.lanes, classes, dtype=torch.int64, device=learner.device),
     }
 
 
@@ -137,29 +142,21 @@ def _reservoir(places: np.ndarray, seen: int, offered: np.ndarray, random: torch
     places[slots[held]] = offered[held]  # of equal slots the last one wins
 
 
-def _ring(places: np.ndarray, offered: np.ndarray, labels: np.ndarray, stage: int, tasks: int) -> None:
+def _ring(
+    places: np.ndarray,
+    offered: np.ndarray,
+    labels: np.ndarray,
+    stage: int,
+    tasks: int,
+    random: torch.Generator,
+) -> None:
     size = len(places) // tasks
     own = places[stage * size : (stage + 1) * size]
-    classes = np.unique(labels)
-    share = size // len(classes)
+    classes, counts = np.unique(labels, return_counts=True)
+    room = np.full(len(classes), size // len(classes))
+    room[torch.randperm(len(classes), generator=random)[: size % len(classes)].numpy()] += 1
     start = 0
-    for index, label in enumerate(classes):
-        room = share + (index < size - share * len(classes))
-        last = offered[labels == label][-room:] if room else offered[:0]
+    for label, count, places_left in zip(classes, counts, room, strict=True):
+        last = offered[labels == label][max(count - places_left, 0) :]
         own[start : start + len(last)] = last
         start += len(last)
-
-
-def _balanced(samples: np.ndarray, labels: np.ndarray, places: int) -> np.ndarray:
-    groups = [samples[labels == label] for label in np.unique(labels)]
-    room = np.zeros(len(groups), dtype=np.int64)
-    left = min(places, len(samples))
-    while left:  # one round gives every class with samples left an equal part of the free places
-        open_groups = [index for index, group in enumerate(groups) if room[index] < len(group)]
-        part = max(left // len(open_groups), 1)
-        for index in open_groups:
-            more = min(part, len(groups[index]) - room[index], left)
-            room[index] += more
-            left -= more
-    kept = np.concatenate([group[:count] for group, count in zip(groups, room, strict=True)])
-    return np.concatenate([kept, np.full(places - len(kept), -1, dtype=np.int64)])

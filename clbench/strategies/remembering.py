@@ -73,10 +73,9 @@ class Remembering(Strategy):
 
     def start(self, learner: Learner) -> State:
         """Return an empty memory."""
-        return empty(learner, self.memory)
+        return empty(learner, self.memory, learner.outputs)
 
     def consolidate(self, learner: Learner, state: State) -> State:
         """Offer the ended task's samples to the memory."""
-        kept = keep(self.policy, learner, state["memory"], state["seen"])
-        offered = learner.train_addresses(learner.stage).shape[1]
-        return {"memory": kept, "seen": state["seen"] + offered}
+        memory, seen = keep(self.policy, learner, state["memory"], state["seen"])
+        return {"memory": memory, "seen": seen}
