@@ -16,11 +16,13 @@ class GDumb(Strategy):
     """Every stage starts again from θ at step 0 and trains on a class-balanced memory of all tasks so far.
 
     The memory takes the stage's own samples before it trains, so the first stage differs from naive's: its
-    data is the memory. A new class takes places from the largest ones, as in the paper; of a class that comes
-    back all samples seen are equally likely to be held, where the paper's sampler keeps the first ones (and
-    so, by domain, the first task alone), see `balance`. Between two stages θ goes back to the initialisation. The optimiser's state is not the
-    strategy's: use `optimizer.reset=true` for a training that is truly from scratch. The authors train once,
-    at the end, for as long as it takes; here a stage is as long as `training` says.
+    data is the memory. A new class takes places from the largest ones, as in the paper. Of a class that comes
+    back all samples seen are equally likely to be held; the paper's sampler keeps the first ones, which by
+    domain are the first task's alone, see `balance`.
+
+    Between two stages θ goes back to the initialisation. The optimiser's state is not the strategy's: use
+    `optimizer.reset=true` for a training that is truly from scratch. The authors train once, at the end, for
+    as long as it takes; here a stage is as long as `training` says.
 
     Args:
         memory: samples kept in all, equal parts for all classes seen.
