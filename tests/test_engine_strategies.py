@@ -8,7 +8,8 @@ from test_engine_invariants import assert_same_bits, make, results
 
 from clbench.config import Training
 from clbench.errors import ConfigurationError
-from clbench.strategies import ExperienceReplay, GDumb
+from clbench.optimizers import SGD
+from clbench.strategies import GEM, DarkReplay, ExperienceReplay, GDumb, LwF, NaiveRehearsal
 from clbench.strategies.memory import labels_of
 from clbench.streams import PermutedImages
 
@@ -110,3 +111,25 @@ class Forgetful(GDumb):
 def test_a_stage_without_data_is_told_in_a_line():
     with pytest.raises(ConfigurationError, match=r"at least one sample; got none from Forgetful.stage_data"):
         results([make("class", Forgetful())], threads=1)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ExperienceReplay(memory=40),
+        DarkReplay(memory=40, beta=0.5),
+        NaiveRehearsal(memory=40),
+        GEM(memory=40),
+        LwF(),
+    ],
+)
+def test_every_head_that_a_strategy_reaches_takes_its_step(part):
+    """Plain SGD has no state, so that heads apart take the very steps of one layer."""
+    training = Training(steps=6, batch_size=16)
+    one, apart = (
+        results(
+            [make("task", part, optimizer=SGD(lr=0.05), training=replace(training, heads=heads))], threads=1
+        )[0]
+        for heads in ("sliced", "separate")
+    )
+    assert_same_bits(one, apart)

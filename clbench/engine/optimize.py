@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 HEAD = ("head.weight", "head.bias")
 """The parameters of the output layer, a row for each output."""
 
+RECALLING = ("stage_data", "batch_data", "output_loss", "change_gradient")
+"""The places of a strategy by which the gradient of a past task's head may come."""
+
 
 def init_optimizer(run: Run, stream: Stream, tree: Tree) -> None:
     """Put fresh state into the tree under `optimizer/…`; of separate heads under `optimizer/<head>/…`."""
@@ -120,8 +123,9 @@ def separate_heads(training: Training, layout: Layout, stream: Stream) -> list[H
 def heads_in_use(kind: str, strategy: Strategy, stream: Stream, stage: int) -> set[tuple[int, int]]:
     """Return the heads that a gradient reaches in a stage, be it zero.
 
-    A penalty reaches all, a strategy that acts on data, outputs or gradients those of the tasks so far.
-    Where idle heads are filled with zeros (`separate_zeros`), a head once in use stays so.
+    A penalty reaches all, as do losses on all outputs (`Strategy.ALL_OUTPUTS`). A strategy that otherwise
+    acts on data, outputs or gradients reaches those of the tasks so far. Where idle heads are filled with
+    zeros (`separate_zeros`), a head once in use stays so.
 
     Args:
         kind: `Training.heads`.
@@ -130,8 +134,9 @@ def heads_in_use(kind: str, strategy: Strategy, stream: Stream, stage: int) -> s
         stage: from 0.
     """
     tasks = set(strategy.stage_tasks(stage, len(stream.tasks)))
-    recalls = any(strategy.acts(place) for place in ("stage_data", "output_loss", "change_gradient"))
-    if strategy.acts("penalty") or strategy.acts("penalty_gradient"):
+    recalls = any(strategy.acts(place) for place in RECALLING)
+    of_all = strategy.acts("output_loss") and strategy.ALL_OUTPUTS
+    if of_all or strategy.acts("penalty") or strategy.acts("penalty_gradient"):
         tasks |= set(range(len(stream.tasks)))
     elif recalls or kind == "separate_zeros":
         tasks |= set(range(stage + 1))

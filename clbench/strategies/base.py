@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
@@ -53,6 +53,9 @@ class Strategy(ABC):  # noqa: B024  every place has a default, so nothing is abs
     Subclass it with `@dataclass(frozen=True)`, and override only the places where it acts; the engine
     skips the others. λ is the field `lam`.
     """
+
+    ALL_OUTPUTS: ClassVar[bool] = False
+    """Whether its loss on the outputs reaches those of tasks to come too."""
 
     def problems(self) -> list[str]:
         """Return one line (rule; got; what to do) per field that is out of bounds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +39,8 @@ class DarkReplay(Strategy):
     beta: float = 0.0
     memory: int = 500
     replay: int | None = None
+
+    ALL_OUTPUTS: ClassVar[bool] = True
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
