@@ -15,6 +15,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from clbench import app
+from clbench.analysis.study import read_study
 from clbench.launcher import session
 from clbench.launcher.present import Present
 from clbench.launcher.sweep import Sweep
@@ -266,6 +267,20 @@ def test_a_study_takes_a_single_value_that_its_first_strategy_does_not_have(clbe
     assert (code, lines) == (0, [])
     runs = pd.read_csv(tmp_path / "out" / "runs.csv")
     assert runs[["strategy", "lam", "seed"]].fillna(-1).values.tolist() == [["naive", -1, 1], ["l2", 3, 1]]
+
+
+def test_a_study_run_with_other_settings_keeps_what_was_changed(clbench, tmp_path):
+    """Its claims are then told to be about other settings."""
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text(MINE)
+    command = ("--config-dir", str(tmp_path), "experiments=mine", "seed=1", "strategy=naive", *SMALL)
+    assert clbench(*command, "hydra.sweep.dir=out") == (0, [])
+    assert read_study(tmp_path / "out").changes == (
+        "training.steps=400 → 6",
+        "evaluation.points=20 → 2",
+        "model.hidden=[64, 64] → [4]",
+        "stream.train=256 → 40",
+    )
 
 
 def test_a_study_that_forgot_to_be_a_sweep_is_not_run_as_one_run(clbench, tmp_path):

@@ -11,9 +11,10 @@ from scipy import stats
 from synthetic_runs import Outcome, make_result, make_run
 
 import clbench
-from clbench.analysis.claim_forms import claim_problems
-from clbench.analysis.claims import check_claims, read_claims, write_verdicts
+from clbench.analysis.claim_grammar import claim_problems
+from clbench.analysis.claims import check_claims, count_verdicts, write_verdicts
 from clbench.analysis.load import Results
+from clbench.analysis.study import Study, read_study
 from clbench.records import write_run, write_sweep
 
 SEEDS = range(6)
@@ -60,34 +61,67 @@ def test_a_ratio_is_paired_by_seed():
     assert failed.holds is False and failed.mark == "❌" and failed.outcome.seeds_holding == 0
 
 
-def test_a_difference_has_the_bootstrap_interval_of_its_pairs():
-    results = runs_of({("naive", NONE): [3.0, 5.0, 4.0, 9.0], ("joint", NONE): [1.0, 2.0, 2.0, 3.0]})
-    outcome = verdict_of(NAIVE_OVER_JOINT | {"by": 1}, results).outcome
-    pairs = np.array([2.0, 3.0, 2.0, 6.0])
-    theirs = stats.bootstrap(
-        (pairs,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
-    ).confidence_interval
-    assert (outcome.low, outcome.high) == pytest.approx((theirs.low, theirs.high))
-    assert outcome.holds and outcome.point == 3.25 and outcome.seeds_holding == 4
+def test_a_difference_has_the_t_interval_of_its_pairs():
+    naive, joint = [3.0, 5.0, 4.0, 9.0], [1.0, 2.0, 2.0, 3.0]
+    results = runs_of({("naive", NONE): naive, ("joint", NONE): joint})
+    verdict = verdict_of(NAIVE_OVER_JOINT | {"by": 0.2}, results)
+    theirs = stats.ttest_rel(naive, joint).confidence_interval(0.95)
+    assert (verdict.outcome.low, verdict.outcome.high) == pytest.approx((theirs.low, theirs.high))
+    assert verdict.holds and verdict.outcome.point == 3.25 and verdict.outcome.seeds_holding == 4
+    assert verdict_of(NAIVE_OVER_JOINT | {"by": 0.3}, results).word == "undecided"
 
 
-def test_an_interval_across_zero_supports_nothing():
+def test_a_factor_is_judged_as_the_paired_difference_and_told_as_the_ratio():
+    naive, joint = [30.0, 52.0, 41.0, 60.0, 38.0], [1.0, 1.4, 1.2, 1.1, 1.3]
+    results = runs_of({("naive", NONE): naive, ("joint", NONE): joint})
+    outcome = verdict_of(NAIVE_OVER_JOINT | {"factor": 20}, results).outcome
+
+    def p(ratio):
+        return stats.ttest_1samp(np.array(naive) - ratio * np.array(joint), 0).pvalue
+
+    # At both ends of Fieller's interval the paired test of naive − ratio · joint is just significant.
+    assert [p(outcome.low), p(outcome.high)] == pytest.approx([0.05, 0.05])
+    assert outcome.point == pytest.approx(sum(naive) / sum(joint))
+    for factor, word in ((outcome.low - 0.01, "holds"), (outcome.low + 0.01, "undecided")):
+        assert verdict_of(NAIVE_OVER_JOINT | {"factor": factor}, results).word == word
+    assert verdict_of(NAIVE_OVER_JOINT | {"factor": outcome.high + 0.01}, results).mark == "❌"
+
+
+def test_an_interval_on_both_sides_decides_nothing():
     results = runs_of({("naive", NONE): [3.0, 1.0, 4.0, 1.0], ("joint", NONE): [1.0, 3.0, 2.0, 2.0]})
     verdict = verdict_of(NAIVE_OVER_JOINT, results)
-    assert verdict.outcome.point > 0 and verdict.holds is False
+    assert verdict.outcome.point > 0 and verdict.holds is None and verdict.mark == "–"
+    assert verdict.found.startswith("undecided: the interval reaches both sides; ")
     assert verdict.outcome.seeds_holding == 2
+
+
+def test_an_interval_on_the_wrong_side_contradicts():
+    turned = {"metric": "test_loss_A", "greater": {"strategy": "joint"}, "than": {"strategy": "naive"}}
+    for claim in (turned, turned | {"factor": 1}, turned | {"by": -5}):
+        verdict = verdict_of(claim)
+        assert (verdict.word, verdict.mark, verdict.holds) == ("contradicted", "❌", False)
 
 
 def test_the_order_can_be_asked_of_every_seed():
     results = runs_of({("naive", NONE): [*[9.0] * 9, 1.0], ("joint", NONE): [*[1.0] * 9, 2.0]})
     assert verdict_of(NAIVE_OVER_JOINT, results).holds
     assert verdict_of(NAIVE_OVER_JOINT | {"seeds": 9}, results).holds
-    assert verdict_of(NAIVE_OVER_JOINT | {"seeds": "all"}, results).holds is False
+    every = verdict_of(NAIVE_OVER_JOINT | {"seeds": "all"}, results)
+    assert every.mark == "❌" and every.found.startswith("contradicted: against it: 1 of 10 seeds; ")
+    assert verdict_of(NAIVE_OVER_JOINT | {"seeds": 11}, results).word == "undecided"
 
 
-def test_one_seed_supports_nothing():
+def test_a_claim_of_every_seed_is_undecided_where_all_hold_and_they_are_few():
+    results = runs_of({("naive", NONE): [9.0, 2.0], ("joint", NONE): [1.0, 1.0]})
+    assert verdict_of(NAIVE_OVER_JOINT | {"seeds": "all"}, results).word == "undecided"
+
+
+def test_one_seed_decides_nothing():
     verdict = verdict_of(NAIVE_OVER_JOINT, runs_of({("naive", NONE): [9.0], ("joint", NONE): [1.0]}))
-    assert verdict.holds is False and "8.00 without an interval" in verdict.found and "n = 1" in verdict.found
+    assert verdict.word == "undecided" and "8.00 without an interval" in verdict.found
+    assert "one seed has no interval" in verdict.found and "n = 1" in verdict.found
+    best = {"best": "lam", "metric": "test_loss_A", "of": {"strategy": "l2"}, "within": [1, 1]}
+    assert verdict_of(best, runs_of({("l2", 1.0): [1.0], ("l2", 2.0): [2.0]})).word == "undecided"
 
 
 def test_between_two_others_in_whatever_order():
@@ -102,19 +136,23 @@ def test_between_two_others_in_whatever_order():
 
 
 @pytest.mark.parametrize(
-    ("bound", "holds"),
+    ("bound", "word"),
     [
-        ({"at_least": 4.0}, True),
-        ({"at_least": 4.5}, False),
-        ({"at_most": 5}, True),
-        ({"at_most": 4.5}, False),
-        ({"within": [4, 5]}, True),
-        ({"within": [4.4, 4.6]}, False),
+        ({"at_least": 4.0}, "holds"),
+        ({"at_least": 4.5}, "undecided"),
+        ({"at_least": 5}, "contradicted"),
+        ({"at_most": 5}, "holds"),
+        ({"at_most": 4.5}, "undecided"),
+        ({"at_most": 4}, "contradicted"),
+        ({"within": [4, 5]}, "holds"),
+        ({"within": [4.4, 4.6]}, "undecided"),
+        ({"within": [5, 6]}, "contradicted"),
+        ({"within": [1, 4]}, "contradicted"),
     ],
 )
-def test_bounds_hold_for_the_whole_interval(bound, holds):
+def test_bounds_are_about_the_whole_interval(bound, word):
     verdict = verdict_of({"metric": "test_loss_A", "of": {"strategy": "l2", "lam": 1.0}} | bound)
-    assert verdict.holds is holds  # the mean is 4.5, its interval about 4.17 to 4.83
+    assert verdict.word == word  # the mean is 4.5, its interval about 4.03 to 4.97
 
 
 def test_equality_is_nearness_of_the_whole_interval():
@@ -129,7 +167,7 @@ def test_equality_is_nearness_of_the_whole_interval():
     assert verdict_of(claim | {"tolerance": 0.9}).holds is False
 
 
-def test_the_best_lambda_is_found_by_resampling_the_curve():
+def test_the_best_lambda_has_a_confidence_set():
     claim = {"best": "lam", "metric": "test_loss_A", "of": {"strategy": "l2"}}
     verdict = verdict_of(claim | {"within": [0.5, 2]})
     assert verdict.holds and verdict.outcome.point == 1.0 and verdict.outcome.seeds_holding == 6
@@ -138,8 +176,8 @@ def test_the_best_lambda_is_found_by_resampling_the_curve():
     )
     assert verdict_of(claim | {"within": [5, 20], "goal": "max"}).holds  # the highest loss, on purpose
     noisy = runs_of({("l2", 1.0): [1.0, 3.0, 1.0, 3.0], ("l2", 2.0): [2.0, 1.0, 3.0, 1.5]})
-    outcome = verdict_of(claim | {"within": [1, 1]}, noisy).outcome
-    assert outcome.holds is False and (outcome.low, outcome.high) == (1.0, 2.0)
+    verdict = verdict_of(claim | {"within": [1, 1]}, noisy)
+    assert verdict.word == "undecided" and (verdict.outcome.low, verdict.outcome.high) == (1.0, 2.0)
 
 
 def test_best_lambdas_compare_by_their_ratio():
@@ -162,9 +200,9 @@ def test_best_lambdas_compare_by_their_ratio():
 
 def test_an_onset_is_the_first_lambda_beyond_the_bound():
     table = {
-        ("l2", 0.01): [0.9, 0.8],
-        ("l2", 0.1): [0.7, 0.6],
-        ("l2", 1.0): [0.2, 0.3],
+        ("l2", 0.01): [0.91, 0.9],
+        ("l2", 0.1): [0.61, 0.6],
+        ("l2", 1.0): [0.3, 0.3],
         ("l2", 10.0): [0.6, 0.6],
     }
     claim = {"onset": "lam", "metric": "test_loss_A", "of": {"strategy": "l2"}}
@@ -211,16 +249,88 @@ def test_what_cannot_be_checked_is_told_and_is_no_failure(claim, reason):
     assert verdict.holds is None and verdict.mark == "–" and reason in verdict.found
 
 
-def test_a_diverged_seed_is_in_no_pair():
-    results = runs_of({("naive", NONE): [9.0, 9.0, 9.0], ("joint", NONE): [1.0, NONE, 1.0]})
-    assert verdict_of(NAIVE_OVER_JOINT, results).outcome.n == 2
+def lose(results, strategy, seeds, status="failed", lam=None):
+    """Return results in which some runs ended with a status, or are not there at all (None)."""
+    runs = results.runs.copy()
+    lost = (
+        (runs["strategy"] == strategy)
+        & runs["seed"].isin(seeds)
+        & (True if lam is None else runs["lam"] == lam)
+    )
+    runs.loc[lost, "status"] = status
+    return Results(results.folder, runs[~lost] if status is None else runs)
 
 
-def test_a_factor_is_judged_by_a_difference_where_means_are_not_positive():
-    results = runs_of({("naive", NONE): [5.0, 6.0, 7.0], ("joint", NONE): [-1.0, 0.5, 0.0]})
-    verdict = verdict_of(NAIVE_OVER_JOINT | {"factor": 5}, results)
-    assert verdict.holds and "naive − 5 · joint" in verdict.found
-    assert verdict.outcome.point == pytest.approx(6 + 5 / 6)
+def test_a_lost_seed_is_told_and_no_claim_holds_by_losing_it():
+    results = lose(runs_of(TABLE), "joint", [3], "diverged")
+    verdict = verdict_of(NAIVE_OVER_JOINT, results)
+    assert verdict.word == "undecided" and verdict.outcome.n == 5 and verdict.outcome.seeds_holding == 5
+    assert verdict.lost == "1 of 6 seeds lost: joint diverged (seed 3)"
+    assert verdict.found.startswith(f"undecided: {verdict.lost}; ")
+    alone = verdict_of({"metric": "test_loss_A", "of": {"strategy": "joint"}, "at_most": 2}, results)
+    assert alone.word == "undecided" and alone.lost == "1 of 6 seeds lost: diverged (seed 3)"
+    # A claim that the seed has no part in stays as it was.
+    l2 = {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": 1}, "at_most": 5}
+    assert verdict_of(l2, results).holds and verdict_of(l2, results).lost == ""
+
+
+def test_every_set_of_a_claim_tells_what_it_lost():
+    results = lose(lose(runs_of(TABLE), "joint", [0, 1], None), "naive", [5], "failed")
+    claim = {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": 1}}
+    verdict = verdict_of(claim | {"between": [{"strategy": "joint"}, {"strategy": "naive"}]}, results)
+    assert verdict.lost == "3 of 6 seeds lost: joint missing (seeds 0, 1); naive failed (seed 5)"
+    assert verdict.word == "undecided" and verdict.outcome.n == 3
+
+
+def test_a_seed_against_a_claim_about_every_seed_outweighs_a_lost_one():
+    results = lose(runs_of(TABLE | {("joint", NONE): [1.0, 1.1, 20.0, 1.0, 1.1, 1.2]}), "naive", [0])
+    assert verdict_of(NAIVE_OVER_JOINT | {"seeds": "all"}, results).word == "contradicted"
+    assert verdict_of(NAIVE_OVER_JOINT, results).word == "undecided"
+
+
+def test_a_set_without_a_finished_run_tells_why():
+    verdict = verdict_of(NAIVE_OVER_JOINT, lose(runs_of(TABLE), "joint", SEEDS, "diverged"))
+    assert verdict.word == "not checked"
+    assert verdict.found == "not checked: no finished run has joint: diverged (seeds 0 to 5)"
+
+
+def test_a_setting_that_diverged_is_not_passed_over_for_another_that_fits():
+    results = lose(runs_of(TABLE), "l2", SEEDS, "diverged", lam=10.0)
+    claim = {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": {"min": 1}}, "at_most": 5}
+    assert "fits several runs per seed, which differ in lam" in verdict_of(claim, results).found
+
+
+def test_a_lambda_that_some_seed_has_not_finished_is_told():
+    best = {"best": "lam", "metric": "test_loss_A", "of": {"strategy": "l2"}, "within": [1, 1]}
+    diverged = verdict_of(best, lose(runs_of(TABLE), "l2", [3], "diverged", lam=10.0))
+    assert diverged.holds and diverged.outcome.n == 6  # what diverged is not the best
+    assert diverged.found.endswith("; λ not finished by all seeds: l2: λ=10 diverged (seed 3)")
+    failed = verdict_of(best, lose(runs_of(TABLE), "l2", [3, 4], "failed", lam=10.0))
+    assert failed.word == "undecided" and (failed.outcome.low, failed.outcome.high) == (1, 10)
+    lost = verdict_of(best, lose(lose(runs_of(TABLE), "l2", [3], None), "l2", [4], "failed"))
+    assert lost.word == "undecided" and lost.lost == "1 of 5 seeds lost: failed (seed 4)"
+
+
+def test_a_claim_made_for_other_settings_says_so():
+    (verdict,) = check_claims([NAIVE_OVER_JOINT], runs_of(TABLE), ["training.steps=500 → 20"])
+    assert verdict.found.startswith("made for other settings: training.steps=500 → 20; test_loss_A")
+
+
+def test_verdicts_are_counted():
+    claims = [NAIVE_OVER_JOINT, NAIVE_OVER_JOINT | {"by": 100}, NAIVE_OVER_JOINT | {"by": 9.9}, {}]
+    assert count_verdicts(check_claims(claims, runs_of(TABLE))) == (
+        "Claims: 1 ✅, 1 ❌, 1 undecided, 1 not checked"
+    )
+
+
+def test_a_factor_is_told_as_a_difference_where_the_ratio_has_no_bounds():
+    results = runs_of({("naive", NONE): [5.0, 6.0, 7.0], ("joint", NONE): [-0.5, 0.5, 0.0]})
+    verdict = verdict_of(NAIVE_OVER_JOINT | {"factor": 1}, results)
+    assert verdict.holds and "naive − joint" in verdict.found and "no bounded interval" in verdict.found
+    equal = {"metric": "test_loss_A", "equal": {"strategy": "naive"}, "to": {"strategy": "joint"}}
+    assert "needs positive numbers" in verdict_of(equal | {"factor": 2}, results).found
+    few = runs_of({("naive", NONE): [1.0, 5.0], ("joint", NONE): [1.0, 4.0]})
+    assert verdict_of(equal | {"factor": 2}, few).word == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -266,8 +376,8 @@ def test_claims_are_read_from_a_sweep_and_verdicts_written(tmp_path):
         {"metric": "norm", "of": {"strategy": "joint"}, "at_least": 1},
     ]
     (tmp_path / "multirun.yaml").write_text(yaml.safe_dump({"study": {"claims": claims}}), encoding="utf-8")
-    assert read_claims(tmp_path) == claims
-    verdicts = check_claims(read_claims(tmp_path), clbench.load(tmp_path))
+    assert read_study(tmp_path).claims == tuple(claims)
+    verdicts = check_claims(claims, clbench.load(tmp_path))
     assert [verdict.holds for verdict in verdicts] == [True, True, None]
     assert verdicts[1].outcome.point == pytest.approx(1.0)  # the last value of training.csv, paired
     with open(write_verdicts(tmp_path, verdicts), encoding="utf-8", newline="") as file:
@@ -275,6 +385,7 @@ def test_claims_are_read_from_a_sweep_and_verdicts_written(tmp_path):
     assert (
         rows[0]["claim"] == "joint keeps, says «who»" and rows[0]["holds"] == "True" and rows[0]["n"] == "6"
     )
+    assert [row["verdict"] for row in rows] == ["holds", "holds", "not checked"]
     assert rows[2]["holds"] == "" and rows[2]["low"] == "" and "has a column norm" in rows[2]["found"]
 
 
@@ -282,13 +393,8 @@ def test_claims_of_a_sweep_without_multirun_come_from_its_first_run(tmp_path):
     claims = [{"metric": "acc", "of": {"strategy": "naive"}, "at_least": 0}]
     outcome = Outcome([[0.9, 0.1], [0.1, 0.8]], [0.1, 0.1])
     write_run(tmp_path / "one", make_run(), make_result(outcome), {"study": {"claims": claims}})
-    assert read_claims(tmp_path) == claims
-    assert read_claims(tmp_path / "missing") == []
-
-
-def test_equal_seeds_give_equal_verdicts():
-    claim = {"metric": "test_loss_A", "of": {"strategy": "naive"}, "at_least": 10}
-    assert verdict_of(claim) == verdict_of(claim)
+    assert read_study(tmp_path).claims == tuple(claims)
+    assert read_study(tmp_path / "missing") == Study()
 
 
 def test_a_condition_may_be_on_what_all_runs_of_a_strategy_agree_on(tmp_path):
@@ -307,3 +413,8 @@ def test_a_condition_may_be_on_what_all_runs_of_a_strategy_agree_on(tmp_path):
     kept, other = check_claims(claims, results)
     assert (kept.holds, kept.outcome.n) == (True, len(SEEDS))
     assert (other.holds, other.found) == (None, "not checked: no finished run has strategy.scale=fan")
+
+
+def test_a_set_may_be_compared_with_itself():
+    same = {"metric": "test_loss_A", "equal": {"strategy": "naive"}, "to": {"strategy": "naive"}}
+    assert verdict_of(same | {"tolerance": 0}).holds

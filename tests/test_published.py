@@ -17,10 +17,10 @@ from clbench.analysis.load import Results, load
 from clbench.analysis.published import (
     allowed_difference,
     compare_published,
-    read_published,
     write_comparisons,
 )
 from clbench.analysis.published_table import find_table, read_table, standard_error
+from clbench.analysis.study import read_study
 from clbench.errors import ConfigurationError
 from clbench.figures.published import draw_published, plot_published
 from clbench.launcher.places import root
@@ -181,8 +181,8 @@ def test_studies_name_only_methods_of_their_table(name):
 
 def test_the_sheet_the_file_and_the_picture(tmp_path, comparisons):
     (tmp_path / "multirun.yaml").write_text(yaml.safe_dump({"study": {"published": NODE}}))
-    assert read_published(tmp_path) == NODE
-    assert read_published(tmp_path / "empty") == {}
+    assert read_study(tmp_path).published == NODE
+    assert read_study(tmp_path / "empty").published == {}
     sheet = published_sheet(comparisons, NODE["source"])
     row = next(row for row in sheet.rows if row[:2] == ("adam", "class"))
     assert row[3] == "19.71 ± 0.08" and row[4].endswith(" 19.80") and row[5:7] == ("3", "✅")

@@ -178,22 +178,24 @@ def greater(strategy, than):
 
 
 @pytest.mark.parametrize(
-    ("claim", "mark", "code"),
+    ("claim", "mark", "code", "total"),
     [
-        (greater("naive", "joint"), "✅", 0),
-        (greater("joint", "naive"), "❌", 1),
-        (greater("ewc", "naive"), "–", 1),  # no such runs, so it is not checked
+        (greater("naive", "joint"), "✅", 0, "1 ✅, 0 ❌, 0 undecided, 0 not checked"),
+        (greater("joint", "naive"), "❌", 1, "0 ✅, 1 ❌, 0 undecided, 0 not checked"),
+        (greater("naive", "joint") | {"seeds": 9}, "–", 1, "0 ✅, 0 ❌, 1 undecided, 0 not checked"),
+        (greater("ewc", "naive"), "–", 1, "0 ✅, 0 ❌, 0 undecided, 1 not checked"),  # no such runs
     ],
 )
-def test_claims_are_marked_and_checked(tmp_path, capsys, unsaved, claim, mark, code):
+def test_claims_are_marked_and_checked(tmp_path, capsys, unsaved, claim, mark, code, total):
     write_sweep(tmp_path, STRATEGIES, seeds=3, function=False)
     text = f"{claim['greater']['strategy']} forgets"
     study = {"claims": [{"claim": text, **claim}]}
     (tmp_path / "multirun.yaml").write_text(yaml.safe_dump({"study": study}))
     assert exit_code(tmp_path) == 0  # told, but no failure unless asked
     assert exit_code(tmp_path, "--check-claims") == code
-    line = next(line for line in capsys.readouterr().out.splitlines() if text in line)
-    assert line.startswith(f"{mark} {text}")
+    lines = capsys.readouterr().out.splitlines()
+    assert next(line for line in lines if text in line).startswith(f"{mark} {text}")
+    assert f"Claims: {total}" in lines
     assert f'<td>{mark}</td><td class="free claim">{text}</td>' in (tmp_path / "report.html").read_text(
         "utf-8"
     )

@@ -140,14 +140,14 @@ def singletons(hydra_restore_singletons):
     GlobalHydra.instance().clear()
 
 
-def swept(arguments, base=()):
+def swept(arguments, base=(), ask=Sweep.jobs):
     """Return the jobs that the sweeper makes of arguments, in the application's configuration."""
     with initialize_config_dir(config_dir=places.conf(), version_base="1.3", job_name="clbench"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", list(base), RunMode.MULTIRUN)
         Plugins.instance()
         sweep = Sweep(HydraContext(config_loader=loader, callbacks=None), lambda config: None, config, {})
-        return sweep.jobs(list(arguments))
+        return ask(sweep, list(arguments))
 
 
 def test_every_study_of_the_house_names_its_jobs_once():
@@ -216,3 +216,26 @@ def test_grids_are_written_as_lists_or_as_on_the_command_line():
 def test_grids_of_another_shape_are_refused():
     with pytest.raises(ConfigurationError, match=r"study\.grids must be a list of mappings"):
         swept([], ["study={grids: {seed: 1}}"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("seed=0,1 threads=1 device=cpu cache=off", []),
+        ("strategy=naive,joint seed=range(3)", []),  # fewer of the same runs
+        ("training.steps=400 model.hidden=[64,64] strategy.lam=1e-2,0.1,1,10", []),  # as it is
+        ("training.steps=20", ["training.steps=400 → 20"]),
+        ("model.hidden=[8,8],[64,64]", ["model.hidden=[64, 64] → [8,8],[64,64]"]),
+        ("optimizer=sgd", ["optimizer=adam → sgd"]),
+        ("strategy=l2,ewc", ["strategy=naive,l2,joint → l2,ewc"]),
+        ("strategy.lam=1", ["strategy.lam=0.01,0.1,1,10 → 1"]),  # the best of fewer may be another
+        ("+stream.phase=2 seed=7", ["stream.phase=nothing → 2"]),
+    ],
+)
+def test_what_a_command_line_changes_of_a_study_is_known(words, told):
+    line = ["experiments=two_task_regression", *words.split()]
+    assert swept(line, ["experiments=two_task_regression"], Sweep.changes) == told
+
+
+def test_nothing_is_changed_without_a_study():
+    assert swept(["strategy=naive", "training.steps=5"], ask=Sweep.changes) == []

@@ -1,7 +1,10 @@
-"""Claims of a study, checked by the program: ✅ or ❌ with the interval.
+"""Claims of a study, checked by the program: ✅, ❌ or – with the interval.
 
-A study's YAML lists them under `study: claims:` (or `claims:`). A claim is true if the whole 95 % interval
-lies on the right side; seeds are resampled, and all runs of a claim are paired by seed.
+A study's YAML lists them under `study: claims:` (or `claims:`). All runs of a claim are paired by seed. It
+holds (✅) where the whole 95 % interval lies on the right side, and is contradicted (❌) where all of it lies
+on the wrong side. Else it is undecided (–): the interval reaches both sides, or one seed has none. So a
+claim that isn't true is ✅ in at most 2.5 % of all studies (one side of a t interval, normal values),
+whatever their number of seeds; few seeds leave it undecided.
 
     claims:
       - claim: naive forgets A           # the sentence that is printed
@@ -24,40 +27,52 @@ lies on the right side; seeds are resampled, and all runs of a claim are paired 
         to: {strategy: l2, model.hidden: "[512, 512]"}
         factor: 3.2
 
-What is measured: without `best` and `onset`, the mean of `metric` over seeds. `best: lam` is the λ with the
-best mean (`goal: max` or `min` where the metric's own direction is not meant); `onset: lam` the smallest λ of
-the grid at which the mean is `below:` (or `above:`) a bound, infinite if none is.
+What is measured: without `best` and `onset`, the mean of `metric` over seeds, with Student's t interval. «a
+above factor · b» is judged by the paired difference a − factor · b, and told as the ratio with Fieller's
+interval; equality by the whole interval of the difference or the ratio. `best: lam` is the λ with the best
+mean (`goal: max` or `min` where the metric's own direction is not meant); `onset: lam` the smallest λ of the
+grid at which the mean is `below:` (or `above:`) a bound, infinite if none is. Their interval goes from the
+smallest to the largest λ of a confidence set (`lambda_sets`); where two are compared, each set has 97.5 %.
 
 Which runs: a condition is a value, a list of values, `{min: x, max: y}` or null (empty). `lam: chosen` is
-the λ chosen on the validation split of the first half of the seeds, and measured on the other half;
-`lam: oracle` is the λ with the best final ACC. A mean needs one run per seed, `best` and `onset` one per seed
-and λ.
+the λ that each seed's others choose on the validation split; `lam: oracle` is the λ with the best final ACC.
+A mean needs one run per seed, `best` and `onset` one per seed and λ.
 
-Also: `seeds: all` (or a number) asks that the order holds for every seed (or so many) by itself; for how many
-it holds is always told. Where a mean is not positive, «a is above factor · b» is judged by a − factor · b,
-and equality needs `tolerance`. A claim about runs that are not there (a narrowed
-sweep) is not checked, and says so.
+Lost seeds: where one set of runs has a seed that another has no value for (it diverged, failed, was not
+run), or a single set has runs without one, the claim says how many and why, and is undecided: nobody knows
+what they would have said. A λ that some seed has not finished is told as well, and stays among those that
+may be the best or the first, unless it diverged where the best is looked for.
+
+Also: `seeds: all` (or a number) asks that the order holds for every seed (or so many) by itself, besides;
+one seed against it (too few of enough seeds) contradicts the claim. For how many it holds is always told.
+Where a mean is not positive, equality needs `tolerance`. A claim about runs that are not there (a narrowed
+sweep) is not checked, and says so; one about runs with other settings than the study's says which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
-from clbench.analysis.claim_forms import Outcome, claim_problems, compare, filters_of, measure_of
-from clbench.analysis.quantities import NotCheckable, measure
+from clbench.analysis.claim_forms import CONTRADICTED, HOLDS, UNDECIDED, Outcome, compare
+from clbench.analysis.claim_grammar import claim_problems, filters_of, measure_of
+from clbench.analysis.claim_runs import Measured, measure
+from clbench.analysis.conditions import NotCheckable
 from clbench.records.files import row_bytes, write_whole
-from clbench.records.sweep import read_summaries
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from clbench.analysis.load import Results
+
+
+NOT_CHECKED = "not checked"
+MARKS = {HOLDS: "✅", CONTRADICTED: "❌", UNDECIDED: "–", NOT_CHECKED: "–"}
 
 
 @dataclass(frozen=True)
@@ -66,48 +81,93 @@ class Verdict:
 
     Args:
         text: the claim.
-        holds: None where it could not be checked.
+        word: `holds`, `contradicted`, `undecided`, or `not checked`.
         found: the interval, the point, what was asked, n, and for how many seeds it holds; or the reason.
         outcome: the same as numbers, None where it could not be checked.
+        lost: how many seeds were lost and why, empty if none.
     """
 
     text: str
-    holds: bool | None
+    word: str
     found: str
     outcome: Outcome | None = None
+    lost: str = ""
 
     @property
     def mark(self) -> str:
-        """✅, ❌, or – for what was not checked."""
-        return "–" if self.holds is None else ("✅" if self.holds else "❌")
+        """✅, ❌, or – for what is undecided or was not checked."""
+        return MARKS[self.word]
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether it holds; None where that is undecided or was not checked."""
+        return {HOLDS: True, CONTRADICTED: False}.get(self.word)
 
 
-def check_claims(claims: Iterable[Mapping[str, Any]], results: Results, seed: int = 0) -> list[Verdict]:
+def check_claims(
+    claims: Iterable[Mapping[str, Any]], results: Results, changes: Sequence[str] = ()
+) -> list[Verdict]:
     """Return the verdict on every claim.
 
     Args:
         claims: as in this module's grammar.
         results: of the sweep.
-        seed: of the resampling; equal seeds give equal verdicts.
+        changes: settings in which it differs from the study, as `training.steps=500 → 20`.
     """
-    return [_check(claim, results, seed) for claim in claims]
+    return [_check(claim, results, changes) for claim in claims]
 
 
-def _check(claim: Mapping[str, Any], results: Results, seed: int) -> Verdict:
+def count_verdicts(verdicts: Iterable[Verdict]) -> str:
+    """Return how many claims came out how: `Claims: 3 ✅, 0 ❌, 1 undecided, 0 not checked`."""
+    counts = Counter(verdict.word for verdict in verdicts)
+    told = {HOLDS: "✅", CONTRADICTED: "❌", UNDECIDED: UNDECIDED, NOT_CHECKED: NOT_CHECKED}
+    return "Claims: " + ", ".join(f"{counts[word]} {name}" for word, name in told.items())
+
+
+def _check(claim: Mapping[str, Any], results: Results, changes: Sequence[str]) -> Verdict:
     """Return the verdict on one claim."""
     text = str(claim.get("claim") or "; ".join(f"{key}: {value}" for key, value in claim.items()))
     if problems := claim_problems([claim]):
-        return Verdict(text, None, "not checked: " + " ".join(problems))
+        return Verdict(text, NOT_CHECKED, f"{NOT_CHECKED}: " + " ".join(problems))
     what = measure_of(claim)
     try:
         filters = filters_of(claim)
         runs = _with_training(results, what.metric, {name for conditions in filters for name in conditions})
-        outcome = compare(claim, measure(runs, filters, what, seed))
+        measured = measure(runs, filters, what)
+        outcome = compare(claim, measured.quantities)
     except NotCheckable as reason:
-        return Verdict(text, None, f"not checked: {reason}")
-    wanted = claim.get("seeds", 0)
-    least = outcome.n if wanted == "all" else int(wanted)
-    return Verdict(text, outcome.holds and outcome.seeds_holding >= least, outcome.text(), outcome)
+        return Verdict(text, NOT_CHECKED, f"{NOT_CHECKED}: {reason}")
+    word, why = decide(outcome, claim.get("seeds", 0), measured.lost)
+    told = [f"made for other settings: {', '.join(changes)}"] if changes else []
+    told += [f"{word}: {why}"] if why else []
+    told += [outcome.text()]
+    told += [part for part in (measured.lost, _left_out(measured)) if part and part != why]
+    return Verdict(text, word, "; ".join(told), outcome, measured.lost)
+
+
+def decide(outcome: Outcome, wanted: int | str, lost: str) -> tuple[str, str]:
+    """Return the word of a verdict, and the reason where the interval alone does not tell it.
+
+    Args:
+        outcome: what the claim came to.
+        wanted: for how many seeds it shall hold by itself: a number, or `all`.
+        lost: how many seeds were lost and why, empty if none.
+    """
+    n, holding = outcome.n, outcome.seeds_holding
+    least = n if wanted == "all" else int(wanted)
+    if holding < least <= n:
+        return CONTRADICTED, f"against it: {n - holding} of {n} seeds"
+    if lost:
+        return UNDECIDED, lost
+    if n < 2:
+        return UNDECIDED, "one seed has no interval"
+    if n < least:
+        return UNDECIDED, f"it is about {least} seeds"
+    return outcome.side, "the interval reaches both sides" if outcome.side == UNDECIDED else ""
+
+
+def _left_out(measured: Measured) -> str:
+    return f"λ not finished by all seeds: {measured.left_out}" if measured.left_out else ""
 
 
 def _with_training(results: Results, metric: str, settings: Iterable[str]) -> pd.DataFrame:
@@ -123,38 +183,18 @@ def _with_training(results: Results, metric: str, settings: Iterable[str]) -> pd
     return runs.assign(**{metric: runs["run"].map(last)})
 
 
-def read_claims(folder: Path | str) -> list[dict[str, Any]]:
-    """Return the claims of the study whose results lie in a folder; none if it has none.
-
-    Looked for in `multirun.yaml`, then in the configuration kept with the first run.
-    """
-    folder = Path(folder)
-    path = folder / "multirun.yaml"
-    if path.exists():
-        return _claims_in(yaml.safe_load(path.read_text(encoding="utf-8")))
-    summaries = read_summaries(folder) if folder.is_dir() else []
-    return _claims_in(summaries[0]["provenance"]["config"]) if summaries else []
-
-
-def _claims_in(config: Any) -> list[dict[str, Any]]:
-    """Return the list under `study.claims` or `claims`."""
-    config = config if isinstance(config, Mapping) else {}
-    study = config.get("study")
-    found = (study.get("claims") if isinstance(study, Mapping) else None) or config.get("claims") or []
-    return [dict(claim) for claim in found if isinstance(claim, Mapping)]
-
-
 def write_verdicts(folder: Path | str, verdicts: Iterable[Verdict]) -> Path:
-    """Write `claims.csv` (`claim,holds,low,high,point,n,seeds_holding,found`) and return its path."""
+    """Write `claims.csv`, a row per claim with its word, numbers, losses and text, and return its path."""
     rows = []
     for verdict in verdicts:
-        row: dict[str, Any] = {"claim": verdict.text, "holds": verdict.holds, "found": verdict.found}
+        row: dict[str, Any] = {"claim": verdict.text, "verdict": verdict.word, "holds": verdict.holds}
+        row |= {"lost": verdict.lost, "found": verdict.found}
         if outcome := verdict.outcome:
             numbers = {"low": outcome.low, "high": outcome.high, "point": outcome.point}
             row |= {name: float(value) for name, value in numbers.items() if np.isfinite(value)}
             row |= {"n": outcome.n, "seeds_holding": outcome.seeds_holding}
         rows.append(row)
     path = Path(folder) / "claims.csv"
-    header = ["claim", "holds", "low", "high", "point", "n", "seeds_holding", "found"]
+    header = ["claim", "verdict", "holds", "low", "high", "point", "n", "seeds_holding", "lost", "found"]
     write_whole(path, row_bytes(header, rows))
     return path

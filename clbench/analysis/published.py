@@ -28,17 +28,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from clbench.analysis.conditions import NotCheckable, matching
 from clbench.analysis.load import Results
 from clbench.analysis.published_table import Published, find_table, read_table, standard_error
-from clbench.analysis.quantities import NotCheckable, matching
 from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.statistics import estimate
 from clbench.errors import ConfigurationError
 from clbench.records.columns import Final
 from clbench.records.files import row_bytes, write_whole
-from clbench.records.sweep import read_summaries
 
 HEADER = ("method", "scenario", "metric", "unit", "published", "published_spread", "low", "high", "ours", "n")
 FEWEST_SEEDS = 3
@@ -78,20 +76,6 @@ class Comparison:
     def mark(self) -> str:
         """✅, ❌, or – for what was not compared."""
         return "–" if self.agrees is None else ("✅" if self.agrees else "❌")
-
-
-def read_published(folder: Path | str) -> dict[str, Any]:
-    """Return the node `study.published` of the study whose results lie in a folder, empty without one."""
-    folder = Path(folder)
-    path = folder / "multirun.yaml"
-    if path.exists():
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    else:
-        summaries = read_summaries(folder) if folder.is_dir() else []
-        config = summaries[0]["provenance"]["config"] if summaries else {}
-    study = config.get("study") if isinstance(config, Mapping) else None
-    node = study.get("published") if isinstance(study, Mapping) else None
-    return dict(node) if isinstance(node, Mapping) else {}
 
 
 def compare_published(results: Results, node: Mapping[str, Any]) -> list[Comparison]:

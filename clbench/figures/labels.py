@@ -53,16 +53,6 @@ def seeds(counts: Sequence[int]) -> str:
     return f"{low} to {high} seeds"
 
 
-def named_seeds(numbers: Sequence[int]) -> str:
-    """Return which seeds: `seed 3`, `seeds 0 to 4`, `seeds 0, 2, 7`."""
-    ordered = sorted(numbers)
-    if len(ordered) == 1:
-        return f"seed {ordered[0]}"
-    if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1)):
-        return f"seeds {ordered[0]} to {ordered[-1]}"
-    return "seeds " + ", ".join(map(str, ordered))
-
-
 def spread(positions: Sequence[float], gap: float, low: float = 0.0, high: float = 1.0) -> np.ndarray:
     """Return positions in their order, moved as little as needed to lie at least `gap` apart.
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from clbench.analysis.lost import named_seeds
 from clbench.figures.estimates import Choice
-from clbench.figures.labels import named_seeds, seeds
+from clbench.figures.labels import seeds
 from clbench.figures.scores import REFERENCES
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ def claim_problems(claims: Any) -> list[str]:
         return []
     if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
         return [f"study.claims must be a list of mappings; got study.claims={claims}. Write [{{claim: …}}]."]
-    from clbench.analysis import claim_forms
+    from clbench.analysis.claim_grammar import claim_problems as grammar_problems
     from clbench.engine.results import TRAINING_COLUMNS
     from clbench.records.columns import read_final
     from clbench.records.metrics import METRICS
 
     names = (*METRICS, *TRAINING_COLUMNS, *OTHERS)
-    found = claim_forms.claim_problems(claims)
+    found = grammar_problems(claims)
     for number, claim in enumerate(claims):
         metric = str(claim.get("metric", "acc"))
         if metric not in names and read_final(metric) is None:

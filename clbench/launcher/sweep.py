@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from clbench.errors import ConfigurationError, raise_together
+from clbench.launcher.changes import changes, is_change
 from clbench.launcher.claims import claim_problems
 from clbench.launcher.grids import Grid, expand
 from clbench.launcher.jobs import choice_problems, folder_problems, problems_of
@@ -66,6 +67,8 @@ class Sweep:
         claims = study.get("claims") if isinstance(study, dict) else None
         choices = choice_problems(chain.from_iterable(jobs))
         raise_together([*choices, *folder_problems(folder), *claim_problems(claims)])
+        if isinstance(study, dict):
+            OmegaConf.update(self.config, "study.changes", self.changes(arguments), force_add=True)
         missing = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
@@ -77,6 +80,24 @@ class Sweep:
                 for place in missing[1:]:
                     place.rmdir()
             raise
+
+    def changes(self, arguments: Sequence[str]) -> list[str]:
+        """Return what the command line changes of its study, which is composed only where it may change."""
+        overrides = [item for item in self.parser.parse_overrides(list(arguments)) if is_change(item)]
+        name = self.config.hydra.runtime.choices.get(GROUP)
+        if not overrides or name is None:
+            return []
+        study = self._study(str(name))
+        given = {item.get_key_element(): self._values(item) for item in overrides}
+        return changes(overrides, given, self._grids(study), study)
+
+    def _study(self, name: str) -> DictConfig:
+        """Return a study's configuration, without the rest of the command line."""
+        return self.loader.load_configuration(
+            config_name=self.config.hydra.job.config_name,
+            overrides=[*self.config.hydra.overrides.hydra, f"{GROUP}={name}"],
+            run_mode=RunMode.MULTIRUN,
+        )
 
     def _launch(self, jobs: Sequence[list[str]]) -> list[Sequence[JobReturn]]:
         size = self.max_batch_size or max(len(jobs), 1)
@@ -142,15 +163,7 @@ class Sweep:
         names = given.get(GROUP, [])
         if len(names) < 2:
             return [({}, self._grids(self.config))]
-        found = []
-        for name in names:
-            config = self.loader.load_configuration(
-                config_name=self.config.hydra.job.config_name,
-                overrides=[*self.config.hydra.overrides.hydra, f"{GROUP}={name}"],
-                run_mode=RunMode.MULTIRUN,
-            )
-            found.append(({GROUP: [name]}, self._grids(config)))
-        return found
+        return [({GROUP: [name]}, self._grids(self._study(name))) for name in names]
 
     def _grids(self, config: DictConfig) -> list[Grid]:
         """Return the grids of `study.grids`, if the configuration has any."""

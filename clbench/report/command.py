@@ -20,7 +20,7 @@ FAILED_CLAIM, BAD_INPUT = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `clbench-report` and exit: 0 when done, 1 when a claim that is checked fails, 2 without results.
+    """Run `clbench-report` and exit: 0 when done, 1 with `--check-claims` unless all hold, 2 without results.
 
     Args:
         arguments: of the command line, those of the process by default.
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         sys.stderr.write(f"The report's folder must be writable; got {error}. Name another one with --out.\n")
         sys.exit(BAD_INPUT)
-    all_hold = all(claim.holds for claim in contents.claims)  # what could not be checked does not hold
+    all_hold = all(claim.holds for claim in contents.claims)  # what is undecided or not checked does not
     sys.exit(FAILED_CLAIM if options.check_claims and not all_hold else 0)
 
 
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--baseline", help="strategy to compare with (default: naive)")
     parser.add_argument("--all-settings", action="store_true", help="draw every setting, however many")
-    parser.add_argument("--check-claims", action="store_true", help="exit with 1 unless every claim holds")
+    parser.add_argument("--check-claims", action="store_true", help="exit with 1 unless all claims hold (✅)")
     return parser
 
 
@@ -124,6 +124,7 @@ def _console() -> Console:
 
 def _print_lines(console: Console, contents: Contents, page: Path) -> None:
     """Print diagnostics, claims with what was found, and where the pictures are."""
+    from clbench.analysis.claims import count_verdicts
 
     def tell(text: str) -> None:
         console.print(text, soft_wrap=True, markup=False)
@@ -133,6 +134,8 @@ def _print_lines(console: Console, contents: Contents, page: Path) -> None:
     for claim in contents.claims:
         tell(f"{claim.mark} {claim.text}")
         tell(f"   {claim.found}")
+    if contents.claims:
+        tell(count_verdicts(contents.claims))
     for line in contents.notes:
         tell(line)
     if contents.pictures:

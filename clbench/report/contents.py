@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clbench.analysis.claims import Verdict, check_claims, read_claims
+from clbench.analysis.claims import Verdict, check_claims
 from clbench.analysis.diagnostics import diagnose, write_findings
 from clbench.analysis.load import Results
-from clbench.analysis.published import Comparison, compare_published, read_published
+from clbench.analysis.published import Comparison, compare_published
+from clbench.analysis.study import Study, read_study
 from clbench.errors import ConfigurationError
 from clbench.report.origin import Origin, origin_of
 from clbench.report.published import published_sheet
@@ -64,9 +65,10 @@ def gather(
     from clbench.figures.gallery import SETTINGS_DRAWN, draw_all, other_pictures
     from clbench.figures.published import draw_published
 
-    node = read_published(results.folder) if is_study else {}
-    published = compare_published(results, node)
-    beside = published_sheet(published, str(node.get("source", ""))) if published else None
+    study = read_study(results.folder) if is_study else Study()
+    published = compare_published(results, study.published)
+    source = str(study.published.get("source", ""))
+    beside = published_sheet(published, source) if published else None
     found = (
         beside,
         outcome_sheet(results.runs),
@@ -75,7 +77,7 @@ def gather(
     )
     most = len(results.runs) if all_settings else SETTINGS_DRAWN
     pictures, notes = draw_all(results, folder=folder, most=most)
-    if published and (picture := draw_published(published, str(node.get("source", "")), folder)):
+    if published and (picture := draw_published(published, source, folder)):
         pictures = [picture, *pictures]
     if others := other_pictures(folder / "figures", pictures):
         notes.append(f"figures/ holds other pictures too, not of this report: {', '.join(others)}.")
@@ -83,7 +85,7 @@ def gather(
         results=results,
         origin=origin_of(results),
         sheets=tuple(sheet for sheet in found if sheet is not None),
-        claims=tuple(check_claims(read_claims(results.folder), results)) if is_study else (),
+        claims=tuple(check_claims(study.claims, results, study.changes)),
         diagnostics=tuple(diagnoses(results)),
         pictures=tuple(pictures),
         notes=tuple(notes),
