@@ -172,6 +172,39 @@ def test_a_failing_part_fails_its_own_runs_only():
     assert_same_bits(found[0], results(runs[:1])[0])
 
 
+@dataclass(frozen=True)
+class Touchy(Strategy):
+    """Raises in a stage, or at its end, where λ is 1 in any of the lanes."""
+
+    lam: float = 0.1
+    at: str = "penalty"
+
+    def check(self, learner, place):
+        if self.at == place and learner.stage == (place == "penalty") and bool((self.lam == 1).any()):
+            raise MemoryError("not with λ = 1")
+
+    def start(self, learner):
+        return {"anchor": learner.initial_theta()}
+
+    def penalty(self, learner, state, theta):
+        self.check(learner, "penalty")
+        return self.lam * (theta - state["anchor"]).square().sum(1)
+
+    def consolidate(self, learner, state):
+        self.check(learner, "consolidate")
+        return state
+
+
+@pytest.mark.parametrize("at", ["penalty", "consolidate"])
+def test_a_lane_that_raises_fails_alone(at):
+    runs = [make(strategy=Touchy(lam, at), seed=seed) for lam in (0.1, 1.0, 10.0) for seed in (0, 1)]
+    found = results(runs)
+    assert [result.status for result in found] == ["done", "done", "failed", "failed", "done", "done"]
+    assert {result.message for result in found[2:4]} == {"MemoryError: not with λ = 1"}
+    for number in (0, 1, 4, 5):
+        assert_same_bits(found[number], results([runs[number]])[0])
+
+
 def test_losses_are_summed_over_lanes_so_that_company_does_not_shrink_a_step():
     lone = results([make(optimizer=SGD(lr=0.05))])[0]
     crowd = results([make(optimizer=SGD(lr=0.05), seed=seed) for seed in range(5)])[0]

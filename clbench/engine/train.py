@@ -6,8 +6,8 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from threading import Event, Lock
+from dataclasses import replace
+from threading import Event
 
 import torch
 
@@ -18,6 +18,7 @@ from clbench.engine.memory import Budget, peak_memory
 from clbench.engine.outcome import Outcome, compose_result
 from clbench.engine.phase import run_phase
 from clbench.engine.plan import Phase, chunk_lanes, lane_bytes, plan_phases, program_structure
+from clbench.engine.progress import Attempt, OnProgress, Progress
 from clbench.engine.results import RunResult
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
@@ -25,21 +26,6 @@ from clbench.errors import ConfigurationError
 log = logging.getLogger(__name__)
 
 OnResult = Callable[[int, RunResult], None]
-OnProgress = Callable[[float, str], None]
-
-
-@dataclass
-class _Progress:
-    total: int
-    report: OnProgress | None
-    done: float = 0.0
-    lock: Lock = field(default_factory=Lock)
-
-    def add(self, share: float, text: str) -> None:
-        with self.lock:
-            self.done += share
-            if self.report is not None:
-                self.report(min(self.done / max(self.total, 1), 1.0), text)
 
 
 def train(
@@ -94,7 +80,9 @@ class _Training:
         self.waiting = {phase.key: len(phase.children) for phase in phases}
         self.owed = {phase.key: len(phase.heirs) for phase in phases}
         self.cancel = Event()
-        self.progress = _Progress(sum(phase.kind == "train" for phase in phases), on_progress)
+        self.told: set[str] = set()
+        """Errors whose traceback was shown."""
+        self.progress = Progress(sum(phase.kind == "train" for phase in phases), on_progress)
 
     def run(self) -> None:
         with ThreadPoolExecutor(self.cores, thread_name_prefix="lanes") as pool:
@@ -178,26 +166,38 @@ class _Training:
         return found is not None
 
     def _run_chunk(self, chunk: list[Phase], cores: int) -> list[Outcome]:
-        # Cores are shared out by chunks: two threads inside one product would round odd sizes otherwise.
-        torch.set_num_threads(1)
+        """Run a chunk; where it fails its halves, which have the same bits, down to the lanes that fail."""
         parents = [self.outcomes[phase.parent.key] if phase.parent else None for phase in chunk]
-        try:
-            with torch.no_grad():
-                outcomes = run_phase(chunk, parents, self.cancel, cores, self.progress.add)
-        except (Cancelled, ConfigurationError):
-            raise
-        except Exception as error:  # a part of the user's may fail in any way; the other chunks go on
-            log.exception("A program of %d lanes failed", len(chunk))
-            message = f"{type(error).__name__}: {error}"
-            return [
-                Outcome({}, 0, None, parent.step if parent else 0, {}, 0.0, len(chunk), False, message)
-                for parent in parents
-            ]
+        outcomes = self._attempt(chunk, parents, cores)
+        if outcomes is None:
+            half = len(chunk) // 2
+            return [*self._run_chunk(chunk[:half], cores), *self._run_chunk(chunk[half:], cores)]
         if self.store is not None:
             for phase, outcome, parent in zip(chunk, outcomes, parents, strict=True):
                 if self.store.keeps(phase, outcome, parent):
                     outcome.kept = self.store.save(phase, outcome)
         return outcomes
+
+    def _attempt(self, chunk: list[Phase], parents: list[Outcome | None], cores: int) -> list[Outcome] | None:
+        """Return what the lanes of a chunk left, None where several lanes failed together."""
+        # Cores are shared out by chunks: two threads inside one product would round odd sizes otherwise.
+        torch.set_num_threads(1)
+        attempt = Attempt(self.progress)
+        try:
+            with torch.no_grad():
+                return run_phase(chunk, parents, self.cancel, cores, attempt.add)
+        except (Cancelled, ConfigurationError):
+            raise
+        except Exception as error:  # a part of the user's may fail in any way, or the memory be too small
+            message = f"{type(error).__name__}: {error}"
+            if len(chunk) > 1:
+                log.info("%d lanes failed together (%s): tried again in halves", len(chunk), message)
+                attempt.take_back()
+                return None
+            if message not in self.told:
+                log.exception("A run failed")
+            self.told.add(message)
+            return [_failed(parents[0], message)]
 
     def _finish(self, chunk: list[Phase], outcomes: list[Outcome]) -> None:
         for phase, outcome in zip(chunk, outcomes, strict=True):
@@ -233,3 +233,9 @@ class _Training:
         followed = all(self.outcomes[child.key].kept or not child.children for child in phase.children)
         if self.store is not None and outcome.kept and followed:
             self.store.thin(phase)
+
+
+def _failed(parent: Outcome | None, message: str) -> Outcome:
+    """Return what a lane leaves whose phase raised an error."""
+    step = parent.step if parent else 0
+    return Outcome({}, 0, None, step, {}, 0.0, lanes=1, alive=False, message=message)
