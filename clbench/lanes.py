@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
+import sys
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from types import SimpleNamespace, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -18,11 +21,33 @@ from clbench.config import fingerprint
 P = TypeVar("P")
 
 
-def varies(item: dataclasses.Field[Any], value: object) -> bool:
-    """Tell whether a field holds a number that lanes may disagree on."""
-    kind = item.type if isinstance(item.type, str) else getattr(item.type, "__name__", str(item.type))
+def varies(part: object, name: str) -> bool:
+    """Tell whether a field of a part holds a number that lanes may disagree on."""
+    value = getattr(part, name)
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return numeric and kind.replace(" ", "") in ("float", "float|None", "None|float", "Optional[float]")
+    return numeric and name in number_fields(type(part))
+
+
+@functools.cache
+def number_fields(kind: type) -> frozenset[str]:
+    """Return the fields of a class whose type is `float`, or `float` and `None`, however it is written."""
+    return frozenset(item.name for item in dataclasses.fields(kind) if _is_number(_hint(kind, item.name)))
+
+
+def _is_number(hint: Any) -> bool:
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return float in kinds and set(kinds) <= {float, type(None)}
+
+
+def _hint(kind: type, name: str) -> Any:
+    """Return a field's type, read where its class was written; None for a text that names nothing there."""
+    owner = next(base for base in kind.__mro__ if name in base.__dict__.get("__annotations__", {}))
+    field = SimpleNamespace(__annotations__={name: owner.__annotations__[name]})
+    written_in = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
+    try:
+        return get_type_hints(field, dict(written_in), dict(vars(owner)))[name]
+    except Exception:  # known to type checkers only, or inside a function, or no type at all
+        return None
 
 
 def structure(part: object) -> str:
@@ -42,7 +67,7 @@ def stack(parts: Sequence[P], device: torch.device | str = "cpu") -> P:
         stacked = copy.copy(first)
         for item in dataclasses.fields(first):
             values = [getattr(part, item.name) for part in parts]
-            if varies(item, values[0]):
+            if varies(first, item.name):
                 value: Any = torch.tensor([float(v) for v in values], dtype=torch.float32, device=device)
             else:
                 value = stack(values, device)
@@ -59,9 +84,7 @@ def _without_numbers(value: Any) -> Any:
         return {
             "class": f"{kind.__module__}.{kind.__qualname__}",
             **{
-                item.name: "lane"
-                if varies(item, getattr(value, item.name))
-                else _without_numbers(getattr(value, item.name))
+                item.name: "lane" if varies(value, item.name) else _without_numbers(getattr(value, item.name))
                 for item in dataclasses.fields(value)
             },
         }
