@@ -49,6 +49,25 @@ class SharesWhatLambdaShapes(Pull):
 
 
 @dataclass(frozen=True)
+class HidesItsFirstStage(Pull):
+    """Says that it does not act in the first stage, where its penalty is not 0."""
+
+    def shaping(self, stage, phase):
+        return None if stage == 0 else self.fields()
+
+
+@dataclass(frozen=True)
+class HidesWhatItKeeps(Pull):
+    """Says that nothing happens at a stage's end, where it moves its anchor."""
+
+    def shaping(self, stage, phase):
+        return self.fields() if phase == "train" else None
+
+    def consolidate(self, learner, state):
+        return {"anchor": learner.theta.clone()}
+
+
+@dataclass(frozen=True)
 class DoesNothing(Pull):
     def penalty(self, learner, state, theta):
         return 0.0 * self.lam * (theta - state["anchor"]).square().sum(1)
@@ -80,6 +99,8 @@ class Detaches(Pull):
         (ForgetsLambda, "failed  λ or memory 0 is naive"),
         (GoesBelowZero, "failed  the penalty is at least 0"),
         (SharesWhatLambdaShapes, "failed  shared stages are as unshared ones"),
+        (HidesItsFirstStage, "failed  shared stages are as unshared ones"),
+        (HidesWhatItKeeps, "failed  shared stages are as unshared ones"),
         (DoesNothing, "failed  it makes a difference"),
         (DrawsByPosition, "failed  lanes permute"),
         (RefusesItself, "failed  its defaults are in order"),

@@ -24,7 +24,8 @@ class Phase:
         kind: `train` or `consolidate`.
         stage: from 0.
         run: one of the runs that need it; they all agree on what matters here.
-        strategy: what acts in this phase; Naive where the run's own strategy does not.
+        strategy: what acts in this phase; Naive where the run's own strategy says that it does not and the
+            phase may be shared.
         heirs: numbers of the runs that need it.
         children: phases that start from its state.
     """
@@ -56,7 +57,8 @@ def plan_phases(
     Args:
         runs: the runs.
         streams: the stream of every run.
-        share: False to train every phase of every run by itself.
+        share: False to train every phase of every run by itself, with its own strategy whatever that says of
+            itself, so that a wrong `shaping` shows.
     """
     phases: dict[str, Phase] = {}
     leaves = []
@@ -78,11 +80,12 @@ def plan_phases(
         for stage in range(tasks):
             for kind in ("train", "consolidate"):
                 shaping = run.strategy.shaping(stage, kind)
-                if kind == "consolidate" and (shaping is None or stage == tasks - 1):
+                idle = share and shaping is None
+                if kind == "consolidate" and (idle or stage == tasks - 1):
                     continue
                 key = fingerprint(key, stage, kind, shaping)
                 if key not in phases:
-                    acting = Naive() if shaping is None else run.strategy
+                    acting = Naive() if idle else run.strategy
                     phases[key] = Phase(key, parent, kind, stage, run, stream, acting)
                     if parent is not None:
                         parent.children.append(phases[key])

@@ -44,7 +44,8 @@ def train(
         on_result: called with a run's number and result as soon as it is finished.
         on_progress: called with the share of gradient steps done and a word on what is being trained.
         threads: cores to use, None for all that this process may use.
-        share: False to train every stage of every run by itself (same bits, more time).
+        share: False to train every stage of every run by itself (same bits, more time), with its own strategy
+            even where that says it does not act.
         store: where finished stages are looked up and kept, None for nowhere.
         memory: bytes that the process may take, None for half of the machine's. Where the states of all
             lanes would take more, some runs are trained to their end before others begin.
@@ -56,6 +57,7 @@ def train(
     if not runs:
         return
     cores = threads or len(os.sched_getaffinity(0))
+    share = share and (len(runs) > 1 or store is not None)  # a run that shares nothing acts itself
     streams = build_streams(runs)
     phases, leaves = plan_phases(runs, streams, share)
     budget = Budget(memory, torch.device(runs[0].device))

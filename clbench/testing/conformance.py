@@ -208,7 +208,7 @@ class _Table:
         return ""
 
     def shares(self) -> str:
-        """Train every stage of every run by itself."""
+        """Train every stage of every run by itself, with the strategy's own code whatever it declares."""
         unshared = self._train(list(self.company), share=False)
         for key, found in self.company.items():
             same_records(found, unshared[key])
