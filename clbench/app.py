@@ -48,7 +48,7 @@ def run_lanes(jobs: Sequence[Job], begin: Callable[[], None] | None = None) -> l
         jobs: the sweep's jobs.
         begin: called when no problem was found in any job, before anything trains.
     """
-    return train_jobs(jobs, begin)
+    return train_jobs(jobs, begin, None if begin is None else Present.folder)
 
 
 train.run_lanes = run_lanes  # type: ignore[attr-defined]

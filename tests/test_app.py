@@ -228,10 +228,12 @@ def test_a_sweep_extended_later_keeps_its_runs(clbench, tmp_path, monkeypatch):
     assert trained == [[0, 1], [2]]
     assert before.items() < after.items() and len(after) == 3
     assert len(pd.read_csv(tmp_path / "out" / "runs.csv")) == 3
-    # Another code, and what is there is not taken for finished.
+    # Another code, and what is there is neither taken for finished nor shown beside new runs.
     monkeypatch.setattr("clbench.records.provenance.training_sources", lambda: "other")
-    clbench(*sweep, "seed=0")
-    assert trained[-1] == [0]
+    code, lines = clbench(*sweep, "seed=0")
+    assert code == 2 and "got 2 in hydra.sweep.dir=" in lines[0] and "clbench's own code changed" in lines[0]
+    clbench(*sweep, "seed=0,1,2")
+    assert trained[-1] == [0, 1, 2]
 
 
 def test_an_interrupt_leaves_whole_files_and_says_how_to_go_on(clbench, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "clbench"
 
 LAYERS = (
-    ("errors", "config", "sources"),
+    ("errors", "config", "sources", "ingredients"),
     ("lanes", "streams"),
     ("models", "optimizers"),
     ("penalty", "importance", "strategies"),
@@ -24,7 +24,7 @@ LAYERS = (
 
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 TOP = LAYERS[-1]
-WITHOUT_TORCH = ("records", "analysis", "figures", "report", "errors", "config", "sources")
+WITHOUT_TORCH = ("records", "analysis", "figures", "report", "errors", "config", "sources", "ingredients")
 
 
 def modules():

@@ -110,7 +110,7 @@ def test_the_config_hash_sees_the_strategy_and_the_setting_hash_does_not():
     def hashes(run):
         from clbench.records.provenance import provenance
 
-        made_by = provenance(run, None, {})
+        made_by = provenance(run, None, {}, {})
         return made_by["config_hash"], made_by["setting_hash"]
 
     naive, l2, wide = hashes(make_run()), hashes(make_run("l2", 1.0)), hashes(make_run(hidden=(16,)))

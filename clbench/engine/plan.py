@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from clbench.config import Run, fingerprint
+from clbench.ingredients import Ingredients
 from clbench.lanes import structure
 from clbench.strategies.base import Strategy
 from clbench.strategies.plain import Naive
@@ -19,7 +20,7 @@ class Phase:
     """One phase of training: a node of the tree, a lane of some program.
 
     Args:
-        key: hash of all that shapes the state after this phase.
+        key: hash of all that shapes the state after this phase, the user's files included.
         parent: the phase before, None at the root.
         kind: `train` or `consolidate`.
         stage: from 0.
@@ -47,7 +48,7 @@ class Phase:
 
 
 def plan_phases(
-    runs: Sequence[Run], streams: Sequence[Stream], share: bool = True
+    runs: Sequence[Run], streams: Sequence[Stream], share: bool = True, files: Ingredients | None = None
 ) -> tuple[list[Phase], list[Phase]]:
     """Return all phases, ordered by level, and the last phase of every run.
 
@@ -59,15 +60,15 @@ def plan_phases(
         streams: the stream of every run.
         share: False to train every phase of every run by itself, with its own strategy whatever that says of
             itself, so that a wrong `shaping` shows.
+        files: the user's files, where they were looked at already.
     """
+    files = files or Ingredients()
     phases: dict[str, Phase] = {}
     leaves = []
     for number, (run, stream) in enumerate(zip(runs, streams, strict=True)):
         key = fingerprint(
-            run.stream,
-            run.stream.data_version(),
-            run.model,
-            run.optimizer,
+            *(run.stream, run.model, run.optimizer),
+            *(files.of_part(part) for part in (run.stream, run.model, run.optimizer)),
             run.training,
             run.evaluation,
             run.seed,
@@ -83,7 +84,8 @@ def plan_phases(
                 idle = share and shaping is None
                 if kind == "consolidate" and (idle or stage == tasks - 1):
                     continue
-                key = fingerprint(key, stage, kind, shaping)
+                acted = shaping is not None and [shaping, files.of_part(run.strategy)]
+                key = fingerprint(key, stage, kind, acted)
                 if key not in phases:
                     acting = Naive() if idle else run.strategy
                     phases[key] = Phase(key, parent, kind, stage, run, stream, acting)

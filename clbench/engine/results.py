@@ -66,3 +66,5 @@ class RunResult:
     function: LearnedFunction | None = None
     program: dict[str, object] = field(default_factory=dict)
     """How it was trained: lanes of its largest program, threads, bytes that the process took at most."""
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Digests of the user's files that shaped it, by part and name (see `clbench.ingredients`)."""

@@ -12,13 +12,9 @@ the least recently used ones go when the store grows past its bound.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import inspect
 import json
 import os
 import uuid
-from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -149,29 +145,13 @@ class StageStore:
         return True
 
     def _path(self, phase: Phase) -> Path:
-        run = phase.run
-        parts = (run.stream, run.model, run.optimizer, run.strategy)
-        key = fingerprint(phase.key, training_sources(), torch.__version__, _sources(map(type, parts)))
+        key = fingerprint(phase.key, training_sources(), torch.__version__)
         return self.folder / f"{key}.safetensors"
 
 
 def default_folder() -> Path:
     """Return `clbench/stages` in the user's cache folder (`XDG_CACHE_HOME`)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clbench" / "stages"
-
-
-def _sources(kinds: Iterable[type]) -> list[str]:
-    """Return the hashes of the files in which a user's own parts are written."""
-    return [_source(kind) for kind in kinds if not kind.__module__.startswith("clbench.")]
-
-
-@lru_cache
-def _source(kind: type) -> str:
-    try:
-        file = inspect.getsourcefile(kind)
-        return hashlib.sha256(Path(file or "").read_bytes()).hexdigest()[:16]
-    except (OSError, TypeError):
-        return uuid.uuid4().hex  # no file (an interpreter's prompt): never shared between sessions
 
 
 def _record(arrays: dict[str, np.ndarray], plain: dict[str, int]) -> StageRecord:

@@ -22,6 +22,7 @@ from clbench.engine.progress import Attempt, OnProgress, Progress
 from clbench.engine.results import RunResult
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
+from clbench.ingredients import Ingredients
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,15 @@ def train(
         return
     cores = threads or len(os.sched_getaffinity(0))
     share = share and (len(runs) > 1 or store is not None)  # a run that shares nothing acts itself
-    streams = build_streams(runs)
-    phases, leaves = plan_phases(runs, streams, share)
+    files = Ingredients()
+    shaped_by = [files.of_run(run) for run in runs]  # as they are now, before anything is read
+    phases, leaves = plan_phases(runs, build_streams(runs), share, files)
     budget = Budget(memory, torch.device(runs[0].device))
-    _Training(runs, phases, leaves, on_result, on_progress, cores, store if share else None, budget).run()
+
+    def hand_over(number: int, result: RunResult) -> None:
+        on_result(number, replace(result, files=shaped_by[number]))
+
+    _Training(runs, phases, leaves, hand_over, on_progress, cores, store if share else None, budget).run()
 
 
 class _Training:

@@ -6,12 +6,14 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clbench.errors import raise_together
 from clbench.launcher.jobs import Job, build_runs
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ class RunFailed(RuntimeError):
     """A run ended by an error of a part, not by a number that grew too large."""
 
 
-def train_jobs(jobs: Sequence[Job], begin: Callable[[], None] | None = None) -> list[float | Exception]:
+def train_jobs(
+    jobs: Sequence[Job], begin: Callable[[], None] | None = None, sweep: Path | None = None
+) -> list[float | Exception]:
     """Train the jobs that aren't finished yet; return each one's ACC, or its error.
 
     ACC is the leading score on the test splits at the end, averaged over tasks and oriented so that more is
@@ -37,11 +41,19 @@ def train_jobs(jobs: Sequence[Job], begin: Callable[[], None] | None = None) -> 
     Args:
         jobs: in any order.
         begin: called when nothing was found wrong, before anything trains or is written.
+        sweep: the folder whose table these jobs fill, all of the sweep's at once; None for single ones.
 
     Raises:
         ConfigurationError: names all problems of all jobs; nothing was trained.
     """
+    from clbench.ingredients import Ingredients
+    from clbench.records.provenance import identity
+
     runs = build_runs(jobs)
+    files = Ingredients()
+    ours = [identity(run, files.of_run(run)) for run in runs]
+    if sweep is not None:
+        raise_together(mixing_problems(sweep, {job.folder for job in jobs}, ours))
     if begin is not None:
         begin()
     outcomes: list[float | Exception] = [float("nan")] * len(jobs)
@@ -49,7 +61,7 @@ def train_jobs(jobs: Sequence[Job], begin: Callable[[], None] | None = None) -> 
     first: dict[Path, int] = {}
     same: dict[int, int] = {}
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        summary = finished_summary(job.folder, run)
+        summary = finished_summary(job.folder, ours[number])
         twin = first.setdefault(job.folder, number)
         if twin != number and runs[twin] == run:
             same[number] = twin
@@ -99,17 +111,47 @@ def _train(
     log.info("%s asked for %d stages; %d were trained, in %.1f s", runs, asked, trained, seconds)
 
 
-def finished_summary(folder: Path, run: Run) -> Mapping[str, Any] | None:
-    """Return the summary of a run that has ended in this folder under the same configuration and code."""
-    from clbench.records.provenance import provenance
+def finished_summary(folder: Path, ours: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the summary of a run that has ended in this folder and was the same, or None.
+
+    Args:
+        folder: the run's.
+        ours: the identity of the run that is asked for, see `records.provenance.identity`.
+    """
+    from clbench.records.provenance import contents, unlike
 
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        ours, theirs = provenance(run, None, {}), summary["provenance"]
-        same = all(ours[key] == theirs[key] for key in ("config_hash", "sources"))
-        return summary if same and summary["status"] in FINISHED else None
+        theirs = summary["provenance"]
+        if all(ours[key] == theirs[key] for key in ("config_hash", "sources")):
+            return summary if summary["status"] in FINISHED else None
+        if changed := unlike(contents([ours]), theirs):
+            log.info("%s is trained again: %s changed", folder.name, " and ".join(changed))
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # no whole summary of ours: the run is not finished
+        pass  # no whole summary of ours: the run is not finished
+    return None
+
+
+def mixing_problems(sweep: Path, asked: Collection[Path], ours: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Yield a line where runs of other data or code, which nobody asks for again, would share our table.
+
+    Args:
+        sweep: the folder of the table.
+        asked: the folders of the runs that are asked for.
+        ours: their identities.
+    """
+    from clbench.records.provenance import contents, unlike
+    from clbench.records.sweep import other_provenances
+
+    known = contents(ours)
+    changed = [names for theirs in other_provenances(sweep, asked) if (names := unlike(known, theirs))]
+    if changed:
+        names = " and ".join(dict.fromkeys(chain.from_iterable(changed)))
+        yield (
+            "Runs of one sweep must be of the same data and code; got "
+            f"{len(changed)} in hydra.sweep.dir={sweep} from before {names} changed. "
+            "Choose another folder, or ask for those runs again as well."
+        )
 
 
 def outcome(summary: Mapping[str, Any]) -> float | Exception:

@@ -1,6 +1,6 @@
 """The penalty family, written once: λ · Σ_group c_group · Σ_k Ω_k · dist(θ_k − θ*_k) · scale."""
 
-from clbench.penalty.anchors import ANCHORS, FIXED_ANCHORS, file_digest, fixed_anchor, moved_anchor
+from clbench.penalty.anchors import ANCHORS, FIXED_ANCHORS, fixed_anchor, moved_anchor
 from clbench.penalty.distances import (
     DISTANCES,
     closed_form,
@@ -29,7 +29,6 @@ __all__ = [
     "add_term",
     "closed_form",
     "coefficients",
-    "file_digest",
     "fixed_anchor",
     "group_of",
     "merge_term",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -55,11 +54,6 @@ def moved_anchor(layout: Layout, kinds: dict[str, str], anchor: Tensor, theta: T
             place = layout.slices()[parameter.name]
             moved[:, place] = theta[:, place]
     return moved
-
-
-def file_digest(file: str | None) -> str | None:
-    """Return the SHA-256 of an anchor's file, None without one."""
-    return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def identity(parameter: Parameter) -> Tensor:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,27 @@ from clbench.config import Run, fingerprint
 from clbench.sources import training_sources
 
 LIBRARIES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "hydra-core", "scikit-learn")
+RunFiles = Mapping[str, Mapping[str, str]]
+"""Digests of the user's files that shaped a run, by part and name (see `clbench.ingredients`)."""
+
 PARTS = ("stream", "model", "strategy", "optimizer", "training", "evaluation")
 
 
-def provenance(run: Run, config: Mapping[str, Any] | None, program: Mapping[str, Any]) -> dict[str, Any]:
+def provenance(
+    run: Run, config: Mapping[str, Any] | None, program: Mapping[str, Any], files: RunFiles
+) -> dict[str, Any]:
     """Return where a run's numbers come from.
 
     Args:
         run: the run.
         config: its resolved configuration; the run's own fields where there is none.
         program: what the engine says about the program that trained it.
+        files: digests of the user's files that shaped it, by part and name.
     """
-    setting = setting_hash(run)
     return {
         "config": config or own_config(run),
-        "config_hash": fingerprint(setting, run.strategy),
-        "setting_hash": setting,
+        **identity(run, files),
         "code": code_version(),
-        "sources": training_sources(),
         "python": platform.python_version(),
         "libraries": library_versions(),
         "machine": platform.machine(),
@@ -41,9 +44,44 @@ def provenance(run: Run, config: Mapping[str, Any] | None, program: Mapping[str,
     }
 
 
-def setting_hash(run: Run) -> str:
+def identity(run: Run, files: RunFiles) -> dict[str, Any]:
+    """Return what must be equal for two runs to be the same one, by name."""
+    setting = setting_hash(run, files)
+    return {
+        "config_hash": fingerprint(setting, run.strategy, files.get("strategy")),
+        "setting_hash": setting,
+        "sources": training_sources(),
+        "files": {part: dict(found) for part, found in files.items()},
+    }
+
+
+def setting_hash(run: Run, files: RunFiles) -> str:
     """Return what runs share that differ in nothing but their strategy: the key of paired comparisons."""
-    return fingerprint(*(getattr(run, part) for part in PARTS if part != "strategy"), run.seed)
+    shared = [part for part in PARTS if part != "strategy"]
+    return fingerprint(*((getattr(run, part), files.get(part)) for part in shared), run.seed)
+
+
+def contents(runs: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the digests, by name, of the user's files and of clbench's own code that shaped some runs.
+
+    Args:
+        runs: their identities, or whole provenances.
+    """
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for name, digest in _contents(run):
+            found.setdefault(name, set()).add(digest)
+    return found
+
+
+def unlike(known: Mapping[str, set[str]], run: Mapping[str, Any]) -> list[str]:
+    """Return the names under which a run, by its identity, had other contents than those known."""
+    return [name for name, digest in _contents(run) if digest not in known.get(name, {digest})]
+
+
+def _contents(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "clbench's own code", run["sources"]
+    yield from {name: digest for files in run["files"].values() for name, digest in files.items()}.items()
 
 
 def own_config(run: Run) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def summarise(
         "metric": leading_metric(tuple(result.scores)),
         "program": dict(result.program),
         "diagnostics": [],
-        "provenance": provenance(run, config, result.program),
+        "provenance": provenance(run, config, result.program, result.files),
     }
     return summary
 

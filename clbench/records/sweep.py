@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,21 @@ def read_summaries(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+def other_provenances(folder: Path, asked: Collection[Path]) -> list[dict[str, Any]]:
+    """Return where the whole runs below a folder come from, without those in some of its folders."""
+    others = [place for place in find_runs(folder) if place not in asked] if folder.is_dir() else []
+    found = []
+    for place in others:
+        with contextlib.suppress(ValueError, KeyError):  # no summary of ours
+            made_by = json.loads((place / SUMMARY).read_text(encoding="utf-8"))["provenance"]
+            found.append({"sources": None, "files": {}} | made_by)
+    return found
+
+
 def tabulate(summaries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the rows of `runs.csv` and its header, from summaries."""
     configs = [settings_of(summary) for summary in summaries]
-    varying = _varying(configs)
+    varying = [*_varying(configs), *_unlike_files(summaries, configs)]
     references = _references(summaries)
     rows = []
     for summary, config in zip(summaries, configs, strict=True):
@@ -135,6 +147,27 @@ def _varying(configs: Iterable[Mapping[str, Any]]) -> list[str]:
         if count < parts[part]:
             values[name].add("absent")
     return [name for name, seen in values.items() if len(seen) > 1 and not name.endswith("_target_")]
+
+
+def _unlike_files(summaries: Iterable[Mapping[str, Any]], configs: Iterable[dict[str, Any]]) -> list[str]:
+    """Name the user's files that had several contents, and add their digests to the configurations.
+
+    Runs of other data or code are of another setting, never paired or averaged; runs of a strategy's other
+    code differ as those of other hyperparameters do.
+    """
+    digests: dict[str, set[str]] = {}
+    of_runs = []
+    for summary in summaries:
+        files = summary["provenance"].get("files", {})
+        of_runs.append(
+            {f"{part}.files.{name}": digest for part in files for name, digest in files[part].items()}
+        )
+        for name, digest in of_runs[-1].items():
+            digests.setdefault(name, set()).add(digest)
+    found = [name for name, seen in digests.items() if len(seen) > 1]
+    for config, files in zip(configs, of_runs, strict=True):
+        config.update({name: files[name] for name in found if name in files})
+    return found
 
 
 def _part(name: str, config: Mapping[str, Any]) -> tuple[str, str]:

@@ -17,7 +17,6 @@ from clbench.penalty import (
     add_term,
     closed_form,
     coefficients,
-    file_digest,
     fixed_anchor,
     group_of,
     moved_anchor,
@@ -88,7 +87,7 @@ class Regularized(Strategy):
         have other learning rates, and the consolidation that follows, are shared by all λ.
         """
         if phase == "train" and self._holds_any(stage):
-            return {**self.fields(), "file": file_digest(self.file)}
+            return self.fields()
         found: dict[str, Any] = {}
         if phase == "train":
             rates = {group.pattern: rate for group in self.groups if (rate := group.rate(stage)) != 1.0}
@@ -101,7 +100,7 @@ class Regularized(Strategy):
         if found:
             anchors = [[group.pattern, self._anchor_kind(group)] for group in self.groups]
             state = {"anchor": self.anchor, "anchors": anchors, "distance": self.distance}
-            found |= {"class": self.fields()["class"], **state, "file": file_digest(self.file)}
+            found |= {"class": self.fields()["class"], **state, "file": self.file}
         return found or None
 
     def learning_rate_factors(self, layout: Layout, stage: int) -> Tensor | None:
