@@ -389,3 +389,23 @@ def test_help_and_a_mistake_need_no_heavy_library(tmp_path, words, code):
     word, found, seconds, heavy = done.stdout.splitlines()[-1].split(maxsplit=3)
     assert (word, found, heavy) == ("AFTER", code, "[]"), done.stderr
     assert float(seconds) < 2  # of the processor; 0.8 seen, and a busy machine slows that down, too
+
+
+def test_a_file_named_again_is_the_task_again(clbench, tmp_path):
+    rows = "".join(f"{k},{k % 2 + k / 99:.2f},{k % 2}\n" for k in range(60))
+    (tmp_path / "a.csv").write_text(f",x,target\n{rows}")
+    small = ["training.epochs=1", "training.batch_size=8", "model.hidden=[4]", "cache=off"]
+    assert clbench("stream=tabular_file", "stream.path=[a.csv,a.csv]", "hydra.run.dir=out", *small)[0] == 0
+    scores = pd.read_csv(tmp_path / "out" / "losses.csv").query("split == 'test'")
+    a, b = (scores[scores["task"] == name].reset_index()["loss"] for name in "AB")
+    assert len(a) > 2 and (a == b).all()  # the same rows are tested
+    assert "Columns without a name are no features" in (tmp_path / "out" / "clbench.log").read_text()
+
+
+def test_a_row_without_a_task_is_told_before_training(clbench, tmp_path):
+    rows = "".join(f"{k},{k % 2},{'s' if k < 60 else ' '}\n" for k in range(80))
+    (tmp_path / "a.csv").write_text(f"x,target,subject\n{rows}")
+    code, lines = clbench("stream=tabular_file", "stream.path=a.csv", "stream.task=subject")
+    (line,) = lines
+    assert "Every row must have a task; got none in the column subject" in line and "a.csv, row 61)" in line
+    assert code == 2 and [path.name for path in tmp_path.iterdir()] == ["a.csv"]

@@ -199,7 +199,7 @@ GOOD = "text,label\n" + "hello,a\nworld,b\n" * 5
     [
         (GOOD, "t.csv", {}, []),
         (GOOD, "t.txt", {}, ["must end in a known kind", "Known: .csv, .jsonl, .parquet, .tsv."]),
-        ("text,label\nhello,a,b\nworld,b,c\n", "t.csv", {}, ["as many values as the header"]),
+        ("text,label\nhello,a,b\nworld,b,c\n", "t.csv", {}, ["Expected 2 fields in line 2, saw 3"]),
         (GOOD + "a,b,c\n", "t.csv", {}, ["Expected 2 fields in line 12, saw 3"]),
         (GOOD, "t.csv", {"text": "body"}, ["column body; got none", "Known: label, text."]),
         ("", "t.csv", {}, ["readable as one; got No columns"]),

@@ -1,12 +1,10 @@
-"""Tables in the user's files: read, checked, and divided into tasks and splits."""
+"""Tables in the user's files, divided into tasks and splits."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +16,9 @@ from clbench.config import SPLITS
 from clbench.errors import ConfigurationError, known, raise_together
 from clbench.streams.base import generator, task_names
 from clbench.streams.bounds import number_problems
+from clbench.streams.names import NameColumn, in_order
+from clbench.streams.readers import FILE, READERS, ROW, place_of, read_table
 from clbench.streams.sampling import draw_stratified
-
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
-    ".tsv": lambda path: pd.read_csv(
-        path, dtype=str, keep_default_na=False, sep="\t", quoting=csv.QUOTE_NONE
-    ),
-    ".jsonl": lambda path: _read_json_lines(path),
-    ".parquet": pd.read_parquet,
-}
-"""How a file is read, by the end of its name: CSV with quotes, TSV without, JSON objects a line, Parquet."""
-
-FILE, ROW = "__file__", "__row__"
-"""Columns added to a table: a row's file, and its number there from 1, the header not counted."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +36,14 @@ class TaskTable:
     split: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Tables:
+    """The tasks in the order in which they are learned, and lines on how their files were understood."""
+
+    tasks: list[TaskTable]
+    notes: list[str]
+
+
 def path_problems(path: str | Sequence[str] | None) -> list[str]:
     """Return a line when the field `stream.path` names no file."""
     if path and all(isinstance(item, str) and item for item in _listed(path)):
@@ -61,52 +56,51 @@ def path_problems(path: str | Sequence[str] | None) -> list[str]:
 
 def paths_of(path: str | Sequence[str] | None) -> list[Path]:
     """Return the files that the field `stream.path` names: one, or one per task."""
-    return [Path(item).expanduser().resolve() for item in _listed(path)]
+    return [Path(os.path.realpath(Path(item).expanduser())) for item in _listed(path)]
 
 
 def read_tasks(
-    paths: Sequence[Path], columns: Sequence[str], task: str | None, split: str | None
-) -> list[TaskTable]:
-    """Return the tasks: one per file, or one per value of a column in the order in which they appear.
+    paths: Sequence[Path], columns: Sequence[str], label: str | None, task: str | None, split: str | None
+) -> Tables:
+    """Return the tasks: one per file, or one per name in a column in the order in which they appear.
+
+    Names of tasks and labels that mean the same, such as `1` and `1.0` or `A` and `A `, are one (see
+    `names`). A file that is named twice is a task that comes again.
 
     Args:
         paths: the files.
-        columns: which every file must have, besides `task` and `split`.
+        columns: which every file must have, besides `label`, `task` and `split`.
+        label: the column of the labels; None where there are none.
         task: the column that tells the task; None for one task per file.
         split: the column that tells the split; None for none.
 
     Raises:
         ConfigurationError: with one line per fault.
     """
-    frames, faults = [], []
-    needed = [name for name in (*columns, task, split) if name is not None]
+    names = [NameColumn(column, what) for column, what in ((task, "task"), (label, "label")) if column]
+    needed = list(dict.fromkeys(name for name in (*columns, label, task, split) if name is not None))
+    frames, faults = [], [] if task is None else _repeats(paths)
     for path in paths:
         try:
-            frame = _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+            frames.append(_with_names(_checked(read_table(path), path, needed), names))
         except ConfigurationError as error:
             faults += error.problems
-            continue
-        names = [str(name) for name in frame.columns if name not in (FILE, ROW)]
-        faults += [
-            f"The table must have the column {name}; got none in {path}. {known(names)}"
-            for name in dict.fromkeys(needed)
-            if name not in names
-        ]
-        if frame.empty:
-            faults.append(f"A table must have rows; got none in {path}.")
-        frames.append(frame)
-    raise_together(faults)
+    raise_together([*faults, *(line for column in names for line in column.problems())])
     joined = pd.concat(frames, ignore_index=True)
-    groups = [*joined.groupby(task or FILE, sort=False)]
-    tables = []
-    for name, (_, rows) in zip(task_names(len(groups)), groups, strict=True):
-        rows = rows.reset_index(drop=True)
-        tables.append(TaskTable(name, rows, None if split is None else _splits(rows, split)))
-    return tables
+    file = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
+    groups = [rows.reset_index(drop=True) for _, rows in joined.groupby(task or file, sort=False)]
+    tasks = [
+        TaskTable(name, rows, None if split is None else _splits(rows, split))
+        for name, rows in zip(task_names(len(groups)), groups, strict=True)
+    ]
+    return Tables(tasks, [line for column in names for line in column.notes()])
 
 
 def divide(table: TaskTable, labels: Tensor, val: float, test: float, seed: int) -> dict[str, Tensor]:
     """Return the rows of each split: as the file says, or drawn so that every label keeps its share.
+
+    The draw depends on the seed and on this task's labels, row by row; not on the task's name or place,
+    nor on other tasks. So a task that comes again has the split that it had.
 
     Args:
         table: a task.
@@ -121,7 +115,7 @@ def divide(table: TaskTable, labels: Tensor, val: float, test: float, seed: int)
     if table.split is not None:
         found = {name: rows[torch.from_numpy(table.split == name)] for name in SPLITS}
     else:
-        draw = generator(seed, "split", table.name)
+        draw = generator(seed, "split")
         chosen, others = draw_stratified(rows, labels, round(test * len(rows)), draw)
         middle, rest = draw_stratified(others, labels[others], round(val * len(rows)), draw)
         found = {"train": rest, "val": middle, "test": chosen}
@@ -135,32 +129,20 @@ def divide(table: TaskTable, labels: Tensor, val: float, test: float, seed: int)
 
 
 def encode_labels(tables: Sequence[TaskTable], column: str) -> tuple[list[Tensor], list[str]]:
-    """Return each task's labels, int64 `[rows]`, and the classes of all tasks in the order of their numbers.
-
-    Numbers come first, by their value, then all others by the alphabet.
+    """Return each task's labels, int64 `[rows]`, and the classes of all tasks, sorted by `in_order`.
 
     Raises:
-        ConfigurationError: a row has no label, or there are fewer than two classes.
+        ConfigurationError: there are fewer than two classes.
     """
-    columns = []
-    for table in tables:
-        values = table.rows[column]
-        texts = values.astype(str).str.strip()
-        empty = np.flatnonzero(values.isna().to_numpy() | (texts == "").to_numpy())
-        if len(empty):
-            raise ConfigurationError(
-                f"Every row must have a label; got none in the column {column} "
-                f"({place_of(table.rows, int(empty[0]))}). Correct it, or take the row out."
-            )
-        columns.append(texts)
-    classes = sorted(set().union(*columns), key=_by_number)
+    columns = [table.rows[column] for table in tables]
+    classes = in_order(set().union(*columns))
     if len(classes) < 2:
         raise ConfigurationError(
             f"There must be at least 2 classes; got only {classes[0]} in the column {column}. "
             "Add rows of another."
         )
     number_of = {name: number for number, name in enumerate(classes)}
-    return [torch.tensor([number_of[name] for name in texts]) for texts in columns], classes
+    return [torch.tensor([number_of[name] for name in names]) for names in columns], classes
 
 
 def share_problems(val: float, test: float) -> list[str]:
@@ -177,57 +159,43 @@ def share_problems(val: float, test: float) -> list[str]:
     return found
 
 
-def place_of(rows: pd.DataFrame, index: int) -> str:
-    """Return where a row stands, as `file, row n`."""
-    return f"{rows[FILE].iloc[index]}, row {rows[ROW].iloc[index]}"
-
-
 def _listed(path: str | Sequence[str] | None) -> Sequence[str]:
     return (path,) if isinstance(path, str) else path or ()
 
 
-def _read_json_lines(path: Path) -> pd.DataFrame:
-    """Return the objects of a file with one in each line that isn't blank; their keys are the columns.
+def _repeats(paths: Sequence[Path]) -> list[str]:
+    """Return a line per file that is named again, whose rows a task would have twice."""
+    return [
+        f"With a task column every file must be named once; got stream.path={path} twice. Take it out."
+        for index, path in enumerate(paths)
+        if path in paths[:index]
+    ]
 
-    Raises:
-        ValueError: a line is no JSON object.
-    """
-    records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
+
+def _checked(frame: pd.DataFrame, path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    """Return a file's table, which has rows and the columns that are needed."""
+    names = [name for name in frame.columns if name not in (FILE, ROW)]
+    faults = [
+        f"The table must have the column {name}; got none in {path}. {known(names)}"
+        for name in needed
+        if name not in names
+    ]
+    if frame.empty:
+        faults.append(f"A table must have rows; got none in {path}.")
+    raise_together(faults)
+    return frame
+
+
+def _with_names(frame: pd.DataFrame, columns: Sequence[NameColumn]) -> pd.DataFrame:
+    """Return a file's table with labels and tasks in one spelling."""
+    found, faults = {}, []
+    for names in columns:
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"line {number}, {error.msg}") from None
-        if not isinstance(record, dict):
-            raise ValueError(f"line {number}, which is no object")
-        records.append(record)
-    return pd.DataFrame.from_records(records)
-
-
-@lru_cache(maxsize=16)
-def _read(path: Path, modified: int) -> pd.DataFrame:
-    """Return a file's table; `modified` makes a changed file another entry of the cache."""
-    if not path.is_file():
-        raise ConfigurationError(f"A stream's file must exist; got stream.path={path}. Correct the path.")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise ConfigurationError(
-            f"A file's name must end in a known kind; got stream.path={path}. {known(READERS)}"
-        )
-    try:
-        frame = reader(path)
-    except (ValueError, OSError) as error:  # pandas' and pyarrow's parser errors are ValueErrors or OSErrors
-        cause = " ".join(str(error).split())
-        raise ConfigurationError(
-            f"A {path.suffix} file must be readable as one; got {cause} in {path}. Correct the file."
-        ) from None
-    if path.suffix.lower() in (".csv", ".tsv") and not isinstance(frame.index, pd.RangeIndex):
-        raise ConfigurationError(  # pandas takes the first column for an index then
-            f"Rows must have as many values as the header; got more in {path}, row 1. Correct the file."
-        )
-    return frame.assign(**{FILE: str(path), ROW: np.arange(1, len(frame) + 1)})
+            found[names.column] = names.read(frame)
+        except ConfigurationError as error:
+            faults += error.problems
+    raise_together(faults)
+    return frame.assign(**found)
 
 
 def _splits(rows: pd.DataFrame, column: str) -> np.ndarray:
@@ -239,11 +207,3 @@ def _splits(rows: pd.DataFrame, column: str) -> np.ndarray:
             f"({place_of(rows, wrong[0])}). Correct it."
         )
     return found
-
-
-def _by_number(name: str) -> tuple[bool, float, str]:
-    """Return a key that sorts numbers by their value, before all that are none."""
-    try:
-        return (False, float(name), name)
-    except ValueError:
-        return (True, 0.0, name)

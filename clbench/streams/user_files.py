@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +16,24 @@ from clbench.streams.base import Stream, StreamSource, Task
 from clbench.streams.files import digest_files
 from clbench.streams.tables import TaskTable, divide, path_problems, paths_of, share_problems
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What files say: the stream, and lines that a person should know about how they were understood."""
+
+    stream: Stream
+    notes: list[str]
+
 
 @dataclass(frozen=True)
 class FileSource(StreamSource):
     """Rows of CSV, TSV, JSONL or Parquet files, divided into tasks and splits.
+
+    A row's split depends on the seed and on its own task's rows alone: a further file or task leaves the
+    splits of the others as they are, and a file that is named twice is the same task again, with the same
+    split. What does depend on all tasks: the classes (and so the outputs), and the width of texts.
 
     Args:
         path: one file, or one file per task.
@@ -40,20 +55,21 @@ class FileSource(StreamSource):
         """Return a line for every rule that the fields of this kind of file break."""
 
     @abstractmethod
-    def read(self, owner: int) -> Stream:
-        """Return the stream of the files as they are now, its splits drawn by the seed `owner`.
+    def read(self, owner: int) -> Reading:
+        """Return what the files say now, with splits drawn by the seed `owner`.
 
         Raises:
             ConfigurationError: with one line per fault of a file.
         """
 
     def problems(self) -> list[str]:
-        """Return a line for every rule that these values or the files break."""
+        """Return a line for every rule that these values or the files break; log how files are understood."""
         found = [*path_problems(self.path), *share_problems(self.val, self.test), *self.field_problems()]
         if found:
             return found
         try:
-            self.build(0)
+            for line in self._reading(0).notes:
+                log.info(line)
         except ConfigurationError as error:
             found += error.problems
         return found
@@ -68,6 +84,9 @@ class FileSource(StreamSource):
         Raises:
             ConfigurationError: with one line per fault of a file.
         """
+        return self._reading(seed).stream
+
+    def _reading(self, seed: int) -> Reading:
         return _read(self, seed if self.split_seed is None else self.split_seed, self.data_version())
 
     def tasks(
@@ -91,6 +110,6 @@ class FileSource(StreamSource):
 
 
 @lru_cache(maxsize=8)
-def _read(source: FileSource, owner: int, version: str) -> Stream:
-    """Return the stream; `version` makes changed files another entry of the cache."""
+def _read(source: FileSource, owner: int, version: str) -> Reading:
+    """Return what the files say; `version` makes changed files another entry of the cache."""
     return source.read(owner)

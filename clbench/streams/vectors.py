@@ -33,8 +33,11 @@ def read_vectors(path: str | Path, vocabulary: Sequence[str], dimension: int) ->
     token_of = {word: token for token, word in enumerate(vocabulary)}
     vectors = torch.zeros(len(vocabulary), dimension)
     known = torch.zeros(len(vocabulary), dtype=torch.bool)
+    place = Path(path).expanduser()
     try:
-        with Path(path).expanduser().open(encoding="utf-8") as file:
+        if place.exists() and not place.is_file():
+            raise OSError(f"no regular file: {place}")
+        with place.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 word, *numbers = line.rstrip("\n ").rsplit(" ", dimension)
                 if number == 1 and word.isdigit() and len(numbers) == 1 and dimension > 1:
