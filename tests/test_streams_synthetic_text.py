@@ -156,3 +156,11 @@ def test_every_broken_rule_is_one_line(source, words):
         assert word in line and "\n" not in line
     if not words:
         source.build(0)
+
+
+def test_a_further_task_leaves_the_documents_of_the_others():
+    two, three, four = (SyntheticText(tasks=count, train=64, val=8, test=16).build(1) for count in (2, 3, 4))
+    for longer in (three, four):
+        assert torch.equal(longer.inputs[: len(two.inputs)], two.inputs)
+        assert torch.equal(longer.targets[: len(two.targets)], two.targets)
+    assert torch.equal(four.inputs[: len(three.inputs)], three.inputs)

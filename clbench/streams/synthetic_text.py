@@ -14,6 +14,8 @@ from clbench.streams.bounds import count_problems, number_problems
 
 PADDING, UNKNOWN = 0, 1
 WORDS_BEFORE = ("<pad>", "<unk>")
+FIRST_TWO = task_names(2)
+"""What the first two tasks' documents are drawn by, however many follow; a task alone is drawn by `0`."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ class SyntheticText(StreamSource):
             rank_of = _exchange(self.classes, self.prior_shift if task else 0.0, shift)
             fillers = self._fillers(self.word_shift if task else 0.0, shift)
             prior = (1.0 + rank_of).double() ** -self.skew
+            owner = FIRST_TWO[task] if self.tasks > 1 and task < len(FIRST_TWO) else str(task)
             places = {}
             for split in SPLITS:
-                count, draw = getattr(self, split), generator(seed, "documents", name, split)
+                count, draw = getattr(self, split), generator(seed, "documents", owner, split)
                 labels = _draw(prior, count, draw)
                 inputs.append(self._write(pairs[pair_of[labels]], fillers, draw))
                 anew = torch.rand(count, generator=draw) < self.noise
