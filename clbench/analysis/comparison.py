@@ -1,72 +1,158 @@
-"""Strategies against each other, paired by seed."""
+"""Strategies against each other, paired by seed, with the family that a p-value is corrected for."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.conditions import NotCheckable, describe, matching
+from clbench.analysis.selection import choice_of, chosen_runs
 from clbench.analysis.settings import context_columns, group_by, strategy_columns
-from clbench.analysis.statistics import estimate, holm, iqm, mean, sign_flip_p
+from clbench.analysis.statistics import estimate, holm, iqm, least_p, mean, sign_flip_p
 from clbench.errors import ConfigurationError, known
+
+Baseline = str | Mapping[str, Any]
+"""A strategy, or the conditions of a setting: `"naive"`, `{"strategy": "l2", "lam": 1}`."""
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """A row of the comparison.
+
+    Args:
+        names: the columns that name it.
+        runs: one per seed.
+        lost: seeds that diverged or failed.
+        in_family: whether its p is corrected; it is exploratory otherwise.
+    """
+
+    names: dict[str, Any]
+    runs: pd.DataFrame
+    lost: int
+    in_family: bool
 
 
 def compare_runs(
-    runs: pd.DataFrame, baseline: str = "naive", metric: str | None = None, seed: int = 0
+    runs: pd.DataFrame, baseline: Baseline = "naive", metric: str | None = None, seed: int = 0
 ) -> pd.DataFrame:
     """Return, per setting, mean and IQM over seeds and the paired difference from a baseline.
 
-    A setting is a strategy with its hyperparameters within a context (stream, model, …). It is compared with
-    the baseline's run of the same seed in the same context, and all comparisons of one call are the family
-    of Holm's correction. Runs without a value (diverged ones) count in no estimate; `n` and `pairs` say how
-    many did.
+    A setting is a strategy with its hyperparameters within a context (stream, model, …). A strategy that was
+    run at several λ also has a row at its chosen λ: each seed at the λ that the validation scores of the
+    other seeds choose (see `chosen_runs`). A setting is compared with the baseline's run of the same seed in
+    the same context; mean, IQM and difference of a row are over just the seeds that both have.
+
+    **Families.** Holm's correction is over one family: the strategies, at their chosen λ, within one context.
+    Rows at a fixed λ beside a chosen one are exploratory and have no corrected p. Where no λ can be chosen (a
+    single seed, no validation split) any may be picked by eye, so the rows at every λ are members.
 
     Args:
         runs: as in `runs.csv`.
-        baseline: a strategy that has one setting per context.
+        baseline: a strategy, at its chosen λ if it has several; or the conditions of one setting, as in
+            claims. A condition on the context, `{"strategy": "naive", "model.hidden": 64}`, makes that
+            context's runs the baseline of all others too.
         metric: a numeric column of `runs.csv`; `acc` by default.
         seed: of the sign patterns, where more than 12 pairs have them drawn.
 
     Returns:
-        per setting: the context, `strategy`, `lam`, …, `metric`, `mean_low, mean_high, mean, iqm_low,
-        iqm_high, iqm, n`, `difference_low, difference_high, difference, pairs, p, p_holm`, where difference
-        = mean over seeds of (setting − baseline); empty for the baseline itself.
+        per setting: the context, `strategy`, `lam`, …, `choices` (how often each λ was chosen, `lam` being
+        the most frequent; empty where λ is fixed), `metric`, `mean_low, mean_high, mean, iqm_low, iqm_high,
+        iqm`, `n` (seeds with a value), `lost` (diverged or failed ones), `difference_low, difference_high,
+        difference, pairs, p`, `family` (how many tests the row's family has, 0 for a row in none), `p_holm`,
+        and `least_p`, below which no p_holm can lie with so many pairs and tests. Difference = mean over
+        pairs of (setting − baseline); empty for the baseline itself.
 
     Raises:
-        ConfigurationError: no such column or strategy, or the baseline has several settings.
+        ConfigurationError: no such column, strategy or setting, or the baseline has several runs per seed.
     """
     metric = metric or "acc"
-    _check(runs, baseline, metric)
-    context, strategy = context_columns(runs), strategy_columns(runs)
-    rows, values, differences = [], [], []
-    for shared, members in group_by(runs, context):
-        reference = members[members["strategy"] == baseline]
-        for own, group in group_by(members, strategy):
-            rows.append(shared | own | {"metric": metric})
-            values.append(group[metric].to_numpy(np.float64))
-            is_baseline = own["strategy"] == baseline
-            differences.append(np.empty(0) if is_baseline else paired(group, reference, metric))
-    table = pd.DataFrame(rows)
+    conditions = {"strategy": baseline} if isinstance(baseline, str) else dict(baseline)
+    _check(runs, conditions, metric)
+    runs = runs.assign(**{metric: runs[metric].where(runs["status"] == "done").astype(np.float64)})
+    reference, chosen = _reference(runs, conditions), chosen_runs(runs)
+    tables = []
+    for shared, members in group_by(runs, context_columns(runs)):
+        beside = _fitting(reference, {name: shared[name] for name in shared if name not in conditions})
+        settings = list(_settings(shared, members, chosen, strategy_columns(runs)))
+        tables.append(_family(settings, beside, metric, seed))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _settings(
+    shared: dict[str, Any], members: pd.DataFrame, chosen: pd.DataFrame, columns: list[str]
+) -> Iterator[_Setting]:
+    """Yield the settings of one context; that of a strategy's chosen λ before those of each λ.
+
+    Args:
+        shared: the context.
+        members: runs of the context.
+        chosen: all runs at chosen λ.
+        columns: that name a strategy with its hyperparameters.
+    """
+    for own, group in group_by(members, [name for name in columns if name != "lam"]):
+        kept = chosen[chosen.index.isin(group.index)] if group["lam"].nunique() > 1 else group[:0]
+        if len(kept):
+            lam, choices = choice_of(kept)
+            names = shared | dict.fromkeys(columns) | own | {"lam": lam, "choices": choices}
+            yield _Setting(names, kept, group["seed"].nunique() - _done(kept), in_family=True)
+        for fixed, rows in group_by(group, ["lam"]):
+            names = shared | dict.fromkeys(columns) | own | fixed | {"choices": ""}
+            yield _Setting(names, rows, len(rows) - _done(rows), in_family=kept.empty)
+
+
+def _done(runs: pd.DataFrame) -> int:
+    """Return how many runs were finished."""
+    return int((runs["status"] == "done").sum())
+
+
+def _family(settings: list[_Setting], reference: pd.DataFrame, metric: str, seed: int) -> pd.DataFrame:
+    """Return the table of one context (see `compare_runs`)."""
+    pairs = [_paired(setting.runs, reference, metric) for setting in settings]
+    own = [setting.runs[metric].to_numpy() for setting in settings]
+    shown = [found if part.empty else part["own"] for found, part in zip(own, pairs, strict=True)]
+    differences = [(part["own"] - part["baseline"]).to_numpy() for part in pairs]
+    table = pd.DataFrame([setting.names | {"metric": metric} for setting in settings])
     for name, statistic in (("mean", mean), ("iqm", iqm)):
-        table[[f"{name}_low", f"{name}_high", name]] = estimate(values, statistic)
-    table["n"] = [int(np.isfinite(group).sum()) for group in values]
+        table[[f"{name}_low", f"{name}_high", name]] = estimate(shown, statistic)
+    table["n"] = [int(np.isfinite(found).sum()) for found in own]
+    table["lost"] = [setting.lost for setting in settings]
     table[["difference_low", "difference_high", "difference"]] = estimate(differences)
     table["pairs"] = [len(group) for group in differences]
     table["p"] = [float(sign_flip_p(group, np.random.default_rng(seed))) for group in differences]
-    table["p_holm"] = holm(table["p"].to_numpy())
+    tested = np.array([setting.in_family for setting in settings]) & table["p"].notna()
+    table["family"] = np.where(tested, tested.sum(), 0)
+    table["p_holm"] = holm(table["p"].where(tested).to_numpy())
+    table["least_p"] = [least_p(*row) for row in zip(table["pairs"], table["family"], strict=True)]
     return table
 
 
-def paired(group: pd.DataFrame, reference: pd.DataFrame, metric: str) -> np.ndarray:
-    """Return `group − reference` for the seeds that both have a finite value for, in order of seed."""
-    both = pd.concat(
-        [group.set_index("seed")[metric], reference.set_index("seed")[metric]], axis=1, join="inner"
-    )
-    values = both.sort_index().to_numpy(np.float64)
-    values = values[np.isfinite(values).all(axis=1)]
-    return values[:, 0] - values[:, 1]
+def _paired(runs: pd.DataFrame, reference: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return `own` and `baseline` by seed, where both have a value; no row for the baseline itself."""
+    own, baseline = (rows.set_index("seed")[metric] for rows in (runs, reference))
+    table = pd.concat({"own": own, "baseline": baseline}, axis=1, join="inner").sort_index()
+    return table[:0] if set(runs.index) == set(reference.index) else table.dropna()
 
 
-def _check(runs: pd.DataFrame, baseline: str, metric: str) -> None:
+def _reference(runs: pd.DataFrame, conditions: dict[str, Any]) -> pd.DataFrame:
+    """Return the baseline's runs: those at its chosen λ, unless a λ is asked for or none can be chosen."""
+    rows = matching(runs, conditions)
+    chosen = rows if "lam" in conditions else chosen_runs(rows)
+    return rows if chosen.empty else chosen
+
+
+def _fitting(runs: pd.DataFrame, names: dict[str, Any]) -> pd.DataFrame:
+    """Return the runs with given values; an empty cell fits an empty one."""
+    fits = pd.Series(True, index=runs.index)
+    for name, value in names.items():
+        fits &= runs[name].isna() if pd.isna(value) else runs[name] == value
+    return runs[fits]
+
+
+def _check(runs: pd.DataFrame, conditions: dict[str, Any], metric: str) -> None:
     """Raise for what can't be compared."""
     problems = []
     numeric = [name for name in runs.columns if pd.api.types.is_numeric_dtype(runs[name])]
@@ -74,16 +160,21 @@ def _check(runs: pd.DataFrame, baseline: str, metric: str) -> None:
         problems.append(
             f"A metric must be a numeric column of runs.csv; got metric={metric}. {known(numeric)}"
         )
-    base = runs[runs["strategy"] == baseline]
-    if base.empty:
-        strategies = known(set(runs["strategy"]))
-        problems.append(
-            f"The baseline must be a strategy of the sweep; got baseline={baseline}. {strategies}"
-        )
-    elif base.duplicated([*context_columns(runs), "seed"]).any():
-        problems.append(
-            f"The baseline must have one run per seed; got baseline={baseline} with several settings. "
-            "Load a sweep in which it has one, or take another baseline."
-        )
+    told = describe(conditions).replace(", ", ",")
+    try:
+        base = _reference(runs, conditions)
+    except NotCheckable as error:
+        problems.append(f"A baseline must be a setting of the sweep; got baseline={told}: {error}.")
+    else:
+        within = [name for name in context_columns(runs) if name not in conditions]
+        if base.empty:
+            settings = known(set(runs["strategy"]))
+            problems.append(f"A baseline must be a setting of the sweep; got baseline={told}. {settings}")
+        elif base.duplicated([*within, "seed"]).any():
+            several = [name for name in strategy_columns(base) if base[name].nunique(dropna=False) > 1]
+            problems.append(
+                f"A baseline must have one run per seed; got baseline={told}, whose runs differ in "
+                f"{', '.join(several) or 'their folder alone'}. Name one setting, as in strategy=l2,lam=1."
+            )
     if problems:
         raise ConfigurationError(*problems)

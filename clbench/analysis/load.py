@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,13 @@ class Results:
         """All settings of every run whose folder is there, by its name."""
         return {summary["run"]: settings_of(summary) for summary in read_summaries(self.folder)}
 
-    def compare(self, baseline: str = "naive", metric: str | None = None, seed: int = 0) -> pd.DataFrame:
-        """Return estimates per setting and paired differences from a baseline (see `compare_runs`)."""
+    def compare(
+        self, baseline: str | Mapping[str, Any] = "naive", metric: str | None = None, seed: int = 0
+    ) -> pd.DataFrame:
+        """Return estimates per setting and paired differences from a baseline (see `compare_runs`).
+
+        The baseline is a strategy, `"naive"`, or any setting, `{"strategy": "l2", "lam": 1}`.
+        """
         from clbench.analysis.comparison import compare_runs
 
         return compare_runs(self.runs, baseline, metric, seed)

@@ -87,6 +87,21 @@ def chosen_runs(runs: pd.DataFrame, split: str = "val") -> pd.DataFrame:
     return runs[kept]
 
 
+def choice_of(chosen: pd.DataFrame) -> tuple[float, str]:
+    """Return the λ that most seeds chose, the smallest of equals, and all in words.
+
+    Args:
+        chosen: one strategy's rows of `chosen_runs`.
+
+    Returns:
+        NaN and nothing without a choice; `0.1` if all agree, else `0.1 (8 of 10), 1 (2 of 10)`.
+    """
+    counts = Counter(chosen["lam"].dropna().sort_values()).most_common()
+    if len(counts) < 2:
+        return (counts[0][0], f"{counts[0][0]:g}") if counts else (float("nan"), "")
+    return counts[0][0], ", ".join(f"{lam:g} ({count} of {len(chosen)})" for lam, count in counts)
+
+
 def choose_lambda(runs: pd.DataFrame, metric: str = "acc") -> pd.DataFrame:
     """Return what each strategy reaches at the λ chosen on validation data, and at the oracle's.
 
@@ -100,56 +115,38 @@ def choose_lambda(runs: pd.DataFrame, metric: str = "acc") -> pd.DataFrame:
 
     Returns:
         one row per context and strategy (with its other hyperparameters): `lam` (what most seeds chose),
-        `choices` (all, with counts: `0.1 (8 of 10), 1 (2 of 10)`), `low, high, point, n, lost`,
+        `choices` (all, with counts; empty where there was nothing to choose), `low, high, point, n, lost`,
         `oracle_lam, oracle_low, oracle_high, oracle, oracle_n`. `lost` are seeds that diverged or failed at
-        their λ or that none could be chosen for. Strategies without λ have no `lam` and no oracle.
+        their λ, or that none could be chosen for. Without several λ there is no oracle.
 
     Raises:
         ConfigurationError: no strategy has several λ and several seeds, or there is no validation split.
     """
     _check(runs)
-    kept = chosen_runs(runs)
-    turned = 1.0 if higher_is_better(metric) else -1.0
+    scores = runs[metric].where(runs["status"] == "done").astype(np.float64)
+    kept, turned = chosen_runs(runs), 1.0 if higher_is_better(metric) else -1.0
     rows, reported, best = [], [], []
     for shared, group in group_by(runs, _columns(runs)):
-        own = kept.loc[kept.index.intersection(group.index)]
-        oracle = best_lambda(group, (turned * group[metric]).where(group["status"] == "done"))
-        counts = Counter(own["lam"].dropna().sort_values())
-        lam = counts.most_common(1)[0][0] if counts else float("nan")
-        rows.append(shared | {"lam": lam, "choices": _in_words(counts), "oracle_lam": oracle})
-        reported.append(own.loc[own["status"] == "done", metric].to_numpy(np.float64))
-        best.append(group.loc[group["lam"] == oracle, metric].to_numpy(np.float64))
-        rows[-1]["lost"] = group["seed"].nunique() - int(np.isfinite(reported[-1]).sum())
+        own = kept[kept.index.isin(group.index)]
+        several = group["lam"].nunique() > 1
+        lam, choices = choice_of(own) if several else (own["lam"].iloc[0], "")
+        oracle = best_lambda(group, turned * scores[group.index]) if several else float("nan")
+        reported.append(scores[own.index].dropna().to_numpy())
+        best.append(scores[group.index[group["lam"] == oracle]].dropna().to_numpy())
+        lost = group["seed"].nunique() - len(reported[-1])
+        rows.append(shared | {"lam": lam, "choices": choices, "lost": lost, "oracle_lam": oracle})
     table = pd.DataFrame(rows)
-    for names, values in ((("", "point", "n"), reported), (("oracle_", "oracle", "oracle_n"), best)):
-        start, point, count = names
-        table[[f"{start}low", f"{start}high", point]] = estimate(values)
-        table[count] = [int(np.isfinite(group).sum()) for group in values]
-    names = [
-        "low",
-        "high",
-        "point",
-        "n",
-        "lost",
-        "oracle_lam",
-        "oracle_low",
-        "oracle_high",
-        "oracle",
-        "oracle_n",
-    ]
-    return table[[*_columns(runs), "lam", "choices", *names]]
+    table[["low", "high", "point"]], table["n"] = estimate(reported), [len(group) for group in reported]
+    table[["oracle_low", "oracle_high", "oracle"]] = estimate(best)
+    table["oracle_n"] = [len(group) for group in best]
+    names = ["lam", "choices", "low", "high", "point", "n", "lost"]
+    oracles = ["oracle_lam", "oracle_low", "oracle_high", "oracle", "oracle_n"]
+    return table[[*_columns(runs), *names, *oracles]]
 
 
 def _columns(runs: pd.DataFrame) -> list[str]:
     """Return what tells apart those who choose a λ: the context and the strategy, but λ."""
     return [*context_columns(runs), *(name for name in strategy_columns(runs) if name != "lam")]
-
-
-def _in_words(counts: Counter[float]) -> str:
-    """Return choices by their frequency: `0.1` if all agree, else `0.1 (8 of 10), 1 (2 of 10)`."""
-    if len(counts) < 2:
-        return "".join(f"{lam:g}" for lam in counts)
-    return ", ".join(f"{lam:g} ({count} of {counts.total()})" for lam, count in counts.most_common())
 
 
 def _check(runs: pd.DataFrame) -> None:

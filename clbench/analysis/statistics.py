@@ -150,6 +150,21 @@ def sign_flip_p(
     return (sums >= sums[:, :1] - rounding).mean(axis=1).reshape(shape)
 
 
+def pairs_needed(tests: int, p: float = 0.05) -> int:
+    """Return how many pairs `sign_flip_p` needs for a p of this size after `holm` in a family of m tests."""
+    return int(np.ceil(np.log2(2 * tests / p)))
+
+
+def least_p(pairs: int, tests: int) -> float:
+    """Return the least p that `sign_flip_p` of so many pairs can have after `holm` in a family of m tests.
+
+    min(1, m · 2/2ⁿ), with `RESAMPLES` for 2ⁿ where patterns are drawn; NaN without pairs or tests.
+    """
+    if not pairs or not tests:
+        return float("nan")
+    return min(1.0, tests * 2 / (2**pairs if pairs <= EXACT else RESAMPLES))
+
+
 def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values corrected for a family of m tests by Holm's step-down rule.
 

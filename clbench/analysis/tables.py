@@ -28,7 +28,7 @@ def final_tasks(runs: pd.DataFrame, metric: str, split: str = "test") -> list[st
 
 
 def end_table(runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
-    """Return one row per setting with estimates over seeds: interval, point, and n.
+    """Return one row per setting with estimates over seeds: point, interval, and n.
 
     Args:
         runs: as in `runs.csv`.
@@ -60,7 +60,7 @@ def _quantities(runs: pd.DataFrame, metric: str) -> list[str]:
 
 @dataclass(frozen=True)
 class TerminalTable:
-    """The end table for `rich.print`: interval first, point second, as many quantities as the width allows.
+    """The end table for `rich.print`: point first, interval second, as many quantities as the width allows.
 
     Args:
         names: headings and cells of what names a setting, by column.
@@ -77,7 +77,7 @@ class TerminalTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         """Yield the table with all quantities, without the middle tasks, or without any task.
 
-        Each is tried with cells in one line, then with the point below its interval.
+        Each is tried with cells in one line, then with the interval below its point.
         """
         heads = list(self.quantities)
         shorter = [heads[:1] + heads[-3:], heads[-2:]] if len(heads) > 4 else [heads[-2:]]
@@ -96,7 +96,7 @@ class TerminalTable:
         more = "; a wider terminal shows more tasks" if is_short else ""
         table = Table(
             title=self.title,
-            caption=f"[95 % interval] mean over n seeds{more}",
+            caption=f"mean [95 % interval, Student's t] over n seeds{more}",
             box=box.SIMPLE_HEAD,
             title_justify="left",
             caption_justify="left",
@@ -168,7 +168,7 @@ def _heading(name: str, metric: str, losses: bool) -> str:
 
 
 def _estimate_cell(row: dict[str, float], name: str, losses: bool) -> str:
-    """Return `[low, high] point`, `–` without a value, the point alone for a single run."""
+    """Return `point [low,high]`, `–` without a value, the point alone for a single run."""
     low, high, point = row[f"{name}_low"], row[f"{name}_high"], row[name]
     if name == "acc" and losses:
         low, high, point = -high, -low, -point
@@ -181,10 +181,10 @@ def _estimate_cell(row: dict[str, float], name: str, losses: bool) -> str:
     # All three in the decimals of the largest, so that rounding noise beside 0.1 reads 0.000.
     texts = [
         short(value) if digits is None else f"{round(value, digits) + 0.0:.{digits}f}"
-        for value in (low, high, point)
+        for value in (point, low, high)
     ]
     # The only space stands where a narrow terminal shall break the line.
-    return f"[{texts[0]},{texts[1]}] {texts[2]}"
+    return f"{texts[0]} [{texts[1]},{texts[2]}]"
 
 
 def _plain_cell(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from clbench.errors import ConfigurationError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from clbench.analysis.comparison import Baseline
     from clbench.report.contents import Contents
 
 FAILED_CLAIM, BAD_INPUT = 1, 2
@@ -49,10 +51,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, help="folder for figures/ and report.html; that of the sweep by default"
     )
-    parser.add_argument("--baseline", help="strategy to compare with (default: naive)")
+    parser.add_argument(
+        "--baseline",
+        type=_baseline,
+        help="strategy to compare with, at its chosen λ, or a setting as strategy=l2,lam=1 (default: naive)",
+    )
     parser.add_argument("--all-settings", action="store_true", help="draw every setting, however many")
     parser.add_argument("--check-claims", action="store_true", help="exit with 1 unless all claims hold (✅)")
     return parser
+
+
+def _baseline(text: str) -> Baseline:
+    """Return `ewc` as it is and `strategy=l2,lam=1` as conditions; a comma within a value stays there."""
+    items = re.split(r",(?=[\w.]+=)", text)
+    return dict(item.split("=", 1) for item in items) if "=" in text else text
 
 
 def present(folder: Path) -> None:
@@ -70,7 +82,7 @@ def present(folder: Path) -> None:
 def report(
     folders: Sequence[Path],
     out: Path | None = None,
-    baseline: str | None = None,
+    baseline: Baseline | None = None,
     all_settings: bool = False,
 ) -> Contents:
     """Print, draw and write all that there is to say about folders of results, and return it.
@@ -78,7 +90,7 @@ def report(
     Args:
         folders: of sweeps or runs; several are compared as one sweep.
         out: where `figures/` and `report.html` go, None for the folder itself.
-        baseline: strategy that the others are compared with; None for naive if there is one.
+        baseline: strategy or setting that the others are compared with; None for naive if there is one.
         all_settings: draw every setting, however many there are.
 
     Raises:

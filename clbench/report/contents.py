@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clbench.analysis.claims import Verdict, check_claims
+from clbench.analysis.comparison import Baseline
 from clbench.analysis.diagnostics import diagnose, write_findings
 from clbench.analysis.load import Results
 from clbench.analysis.published import Comparison, compare_published
@@ -15,7 +16,7 @@ from clbench.analysis.study import Study, read_study
 from clbench.errors import ConfigurationError
 from clbench.report.origin import Origin, origin_of
 from clbench.report.published import published_sheet
-from clbench.report.sheets import Sheet, choice_sheet, difference_sheet, outcome_sheet
+from clbench.report.sheets import Sheet, choice_sheet, difference_sheets, outcome_sheet
 
 if TYPE_CHECKING:
     from clbench.figures.gallery import Picture
@@ -49,7 +50,7 @@ class Contents:
 def gather(
     results: Results,
     folder: Path,
-    baseline: str | None = None,
+    baseline: Baseline | None = None,
     is_study: bool = True,
     all_settings: bool = False,
 ) -> Contents:
@@ -58,7 +59,7 @@ def gather(
     Args:
         results: of a sweep or a run.
         folder: where `figures/` is made.
-        baseline: strategy that the others are compared with; None for naive if there is one.
+        baseline: strategy or setting that the others are compared with; None for naive if there is one.
         is_study: whether the claims of the results' folder are about them (not so for a comparison).
         all_settings: draw every setting, however many there are.
     """
@@ -72,7 +73,7 @@ def gather(
     found = (
         beside,
         outcome_sheet(results.runs),
-        difference_sheet(results, baseline),
+        *difference_sheets(results, baseline),
         choice_sheet(results.runs),
     )
     most = len(results.runs) if all_settings else SETTINGS_DRAWN

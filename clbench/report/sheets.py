@@ -1,4 +1,4 @@
-"""Tables as texts, with the interval first, the point second and n always."""
+"""Tables as texts, with the point first, the interval second and n always."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.comparison import Baseline
 from clbench.analysis.load import Results
+from clbench.analysis.conditions import describe
 from clbench.analysis.selection import choose_lambda
 from clbench.analysis.settings import leading_metric_of
+from clbench.analysis.statistics import pairs_needed
 from clbench.analysis.tables import end_table_for_terminal, short
 from clbench.errors import ConfigurationError
 
@@ -42,56 +45,96 @@ def outcome_sheet(runs: pd.DataFrame) -> Sheet:
     columns += [[cell.replace(",", ", ") for cell in cells] for cells in table.quantities.values()]
     return Sheet(
         title="Outcome",
-        note="[95 % interval, Student's t] mean over n seeds; test split, after the last stage.",
+        note="Mean [95 % interval, Student's t] over n seeds; test split, after the last stage.",
         header=(*table.names, *table.quantities),
         rows=tuple(zip(*columns, strict=True)),
         numeric=(*(name in table.numeric for name in table.names), *(True for _ in table.quantities)),
     )
 
 
-def difference_sheet(results: Results, baseline: str | None = None) -> Sheet | None:
-    """Return the paired differences from a baseline, None where there is nothing to compare.
+def difference_sheets(results: Results, baseline: Baseline | None = None) -> list[Sheet]:
+    """Return the paired differences from a baseline: at chosen λ, then at every λ; none without any.
 
     Args:
         results: of a sweep.
-        baseline: a strategy; None for naive if the sweep has it.
+        baseline: a strategy or a setting (see `compare_runs`); None for naive if the sweep has it.
 
     Raises:
         ConfigurationError: nothing can be compared with the baseline that was asked for.
     """
     runs, asked = results.runs, baseline is not None
-    baseline = baseline or "naive"
+    baseline = "naive" if baseline is None else baseline
     if runs["strategy"].nunique() < 2 and not asked:
-        return None
+        return []
     try:
         frame = results.compare(baseline)
     except ConfigurationError:
         if asked:
             raise
-        return None
-    frame = frame[frame["strategy"] != baseline]
-    if not frame["pairs"].any():
-        return None
-    names = _setting_names(frame, "metric")
+        return []
+    frame = frame[frame["pairs"] > 0]
+    name = baseline if isinstance(baseline, str) else describe(baseline)
     loss = leading_metric_of(runs) == "loss"
+    family, others = frame[frame["family"] > 0], frame[frame["family"] == 0]
+    sheets = []
+    if len(family):
+        note = f"{_difference_note(loss)} {family_note(family)}"
+        sheets.append(_difference_sheet(f"Difference from {name}", note, family, name, loss))
+    if len(others):
+        note = (
+            "Exploratory: p is of a sign-flip test and not corrected. It tells where to look, not what holds."
+        )
+        title = f"Difference from {name} at every λ"
+        sheets.append(_difference_sheet(title, note, others.drop(columns="p_holm"), name, loss))
+    return sheets
+
+
+def _difference_sheet(title: str, note: str, frame: pd.DataFrame, baseline: str, loss: bool) -> Sheet:
+    """Return a table of differences; without corrected p where there are none."""
+    names = _setting_names(frame, "choices")
+    heads = {"p": "p", "p_holm": "p (Holm)"}
+    shown = [name for name in heads if name in frame]
+    counts = ["pairs", *(["lost"] if frame["lost"].any() else [])]
     rows = [
         (
-            *(plain(row[name]) for name in names),
-            str(int(row["pairs"])),
+            *(_setting_cell(row, name) for name in names),
+            *(str(int(row[name])) for name in counts),
             in_words(row["difference_low"], row["difference_high"], row["difference"], loss),
-            EM_DASH if np.isnan(row["p"]) else short(row["p"]),
-            EM_DASH if np.isnan(row["p_holm"]) else short(row["p_holm"]),
+            *(EM_DASH if np.isnan(row[name]) else short(row[name]) for name in shown),
         )
         for row in frame.to_dict("records")
     ]
-    quantity, better = ("mean loss", "negative") if loss else ("ACC", "positive")
-    header = (*(_heading(name) for name in names), "pairs", f"{quantity} − {baseline}'s", "p", "p (Holm)")
+    difference = f"{'mean loss' if loss else 'ACC'} − {baseline}'s"
+    header = (*map(_heading, names), *counts, difference, *(heads[name] for name in shown))
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in names]
-    note = (
-        f"Final {quantity} over tasks on the test split, paired by seed; a {better} difference is better. "
-        "[95 % interval, Student's t] mean; p of a sign-flip test, Holm-corrected over this table."
+    return Sheet(title, note, header, tuple(rows), (*numeric, *[True] * (len(header) - len(names))))
+
+
+def _difference_note(loss: bool) -> str:
+    """Return how a table of differences is read."""
+    quantity, better = ("mean loss", "negative") if loss else ("ACC", "positive")
+    return (
+        f"Final {quantity} over tasks on the test split, paired by seed: mean difference [95 % interval, "
+        f"Student's t]; a {better} one is better. Each seed at the λ chosen on the others' validation scores."
     )
-    return Sheet(f"Difference from {baseline}", note, header, tuple(rows), (*numeric, True, True, True, True))
+
+
+def family_note(family: pd.DataFrame) -> str:
+    """Return for how many tests p is corrected, and where no p can be small.
+
+    Args:
+        family: rows of `compare_runs` with a corrected p.
+    """
+    sizes = sorted(set(family["family"]))
+    tests = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    words = [f"p of a sign-flip test, corrected by Holm for the {tests} compared within one setting."]
+    blunt = family[family["least_p"] > 0.05].drop_duplicates(["pairs", "family"])
+    for row in blunt.sort_values(["pairs", "family"]).itertuples():
+        words.append(
+            f"With {row.pairs} pairs and {row.family} tests no corrected p can be below "
+            f"{short(row.least_p)}; {pairs_needed(row.family)} pairs could show a difference."
+        )
+    return " ".join(words)
 
 
 def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
@@ -103,13 +146,14 @@ def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
     names = _setting_names(frame, "lam")
     loss = leading_metric_of(runs) == "loss"
     quantity = "mean loss" if loss else "ACC"
+    counts = ["n", *(["lost"] if frame["lost"].any() else [])]
     rows = [
         (
             *(plain(row[name]) for name in names),
             row["choices"] or EM_DASH,
-            str(row["n"]),
+            *(str(row[name]) for name in counts),
             in_words(row["low"], row["high"], row["point"], loss),
-            plain(row["oracle_lam"]),
+            plain(row["oracle_lam"]) or EM_DASH,
             in_words(row["oracle_low"], row["oracle_high"], row["oracle"], loss),
         )
         for row in frame.to_dict("records")
@@ -117,18 +161,18 @@ def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
     note = (
         "Each seed's λ is the best on the validation split of the other seeds; every seed is judged on the "
         "test split at its own. The oracle's λ is the best on just those test results; nobody could have "
-        "chosen it."
+        "chosen it. Mean [95 % interval, Student's t]."
     )
-    header = (
-        *(_heading(name) for name in names),
-        "chosen λ",
-        "n",
-        quantity,
-        "oracle's λ",
-        f"oracle's {quantity}",
-    )
+    header = (*map(_heading, names), "chosen λ", *counts, quantity, "oracle's λ", f"oracle's {quantity}")
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in names]
-    return Sheet("λ chosen on validation data", note, header, tuple(rows), (*numeric, *[True] * 5))
+    return Sheet(
+        "λ chosen on validation data", note, header, tuple(rows), (*numeric, *[True] * (4 + len(counts)))
+    )
+
+
+def _setting_cell(row: dict[str, object], name: str) -> str:
+    """Return what a row has in a column that names its setting; λ with its choices."""
+    return str(row["choices"]) if name == "lam" and row["choices"] else plain(row[name])
 
 
 def _setting_names(frame: pd.DataFrame, until: str) -> list[str]:
@@ -139,7 +183,7 @@ def _setting_names(frame: pd.DataFrame, until: str) -> list[str]:
 
 
 def in_words(low: float, high: float, point: float, turned: bool = False) -> str:
-    """Return `[low, high] point`; the point alone without an interval, a dash without a point.
+    """Return `point [low, high]`; the point alone without an interval, a dash without a point.
 
     Args:
         low, high, point: of an estimate.
@@ -149,7 +193,7 @@ def in_words(low: float, high: float, point: float, turned: bool = False) -> str
         low, high, point = -high, -low, -point
     if not np.isfinite(point):
         return EM_DASH
-    return short(point) if not np.isfinite(low) else f"[{short(low)}, {short(high)}] {short(point)}"
+    return short(point) if not np.isfinite(low) else f"{short(point)} [{short(low)}, {short(high)}]"
 
 
 def plain(value: object) -> str:
