@@ -14,6 +14,7 @@ from written_sweep import STEPS, write_sweep, written_loss
 from clbench.analysis.load import load
 from clbench.figures import estimates as est
 from clbench.figures import gallery, lambda_pages, training_pages
+from clbench.figures.choices import choose
 from clbench.figures.curves import plot_curves, plot_tasks
 from clbench.figures.front import plot_front
 from clbench.figures.function import plot_function
@@ -90,30 +91,55 @@ def test_chosen_lambda_is_the_best_on_validation(scores):
         for lam in BASIC["l2"]
     }
     best = min(means, key=means.get)
-    assert est.choose(scores, "") == est.Choice({"l2": best}, "val", (0, 1, 2, 3))
+    choice = choose(scores, "")
+    assert (choice.lams, choice.split) == ({"l2": (best,)}, "val")
+    assert set(choice.runs["line"]) == {"naive", f"l2, λ={number(best)}", "joint"}
 
 
-def test_choice_does_not_see_the_test_split():
-    """λ = 1 is best on validation; the test split would take λ = 2."""
-    rows = [
+def disagreeing_runs():
+    """Three seeds: λ = 1 is best on the validation of seeds 0 and 1, λ = 2 on that of seed 2."""
+    table = {(1.0, 0): 1.0, (2.0, 0): 2.0, (1.0, 1): 1.0, (2.0, 1): 2.0, (1.0, 2): 5.0, (2.0, 2): 3.5}
+    return pd.DataFrame(
         {"run": f"{lam}{seed}", "strategy": "l2", "lam": lam, "seed": seed, "stream": "toy", "status": "done"}
-        | {"val_loss_A": val, "test_loss_A": -lam}
-        for (lam, seed), val in {(1.0, 0): 1.0, (2.0, 0): 2.0, (1.0, 1): 1.0, (2.0, 1): 1.5}.items()
-    ]
-    assert est.choose(arrange(pd.DataFrame(rows), pd.DataFrame()), "").lam == {"l2": 1.0}
+        | {"val_loss_A": loss, "test_loss_A": -lam}
+        for (lam, seed), loss in table.items()
+    )
+
+
+def test_each_seed_is_drawn_at_the_lambda_that_the_others_choose():
+    """Seeds 0 and 1 see (1 + 5)/2 > (2 + 3.5)/2 and take 2, seed 2 takes 1; the test split would take 2."""
+    choice = choose(arrange(disagreeing_runs(), pd.DataFrame()), "")
+    assert choice.runs.set_index("seed")["lam"].to_dict() == {0: 2.0, 1: 2.0, 2: 1.0}
+    assert set(choice.runs["line"]) == {"l2, λ=2 (2 of 3)"} and choice.lams == {"l2": (1.0, 2.0)}
+    assert choice.looks["l2, λ=2 (2 of 3)"] == choice.looks["l2"]
+    assert "validation split of the other seeds" in choice.words
+
+
+def test_a_single_seed_chooses_for_itself_and_a_single_lambda_is_no_choice():
+    runs = disagreeing_runs()
+    choice = choose(arrange(runs[runs["seed"] == 0], pd.DataFrame()), "")
+    assert choice.lams == {"l2": (1.0,)} and choice.words.endswith("of this one seed.")
+    choice = choose(arrange(runs[runs["lam"] == 2], pd.DataFrame()), "")
+    assert len(choice.runs) == 3 and not choice.lams and not choice.words
 
 
 def test_lambda_at_which_a_seed_diverged_is_not_chosen(tmp_path):
     runs = write_sweep(tmp_path, {"l2": (1.0, 10.0)}, seeds=4, diverged=("l2,lam=10.0,seed=1",))
     scores = arrange(load(tmp_path).runs, load(tmp_path).losses)
-    assert est.choose(scores, "").lam == {"l2": 1.0}
+    assert choose(scores, "").runs.set_index("seed")["lam"].to_dict() == {0: 1.0, 2: 1.0, 3: 1.0}
+    assert choose(scores, "").lams == {"l2": (1.0, 10.0)}  # seed 1 can't know that it diverges itself
     assert list(scores.runs["run"]) == [run for run in runs["run"] if run != "l2,lam=10.0,seed=1"]
 
 
 def test_where_every_lambda_lost_a_run_the_others_decide(tmp_path):
-    write_sweep(tmp_path, {"l2": (1.0, 10.0)}, seeds=4, diverged=("l2,lam=10.0,seed=1", "l2,lam=1.0,seed=1"))
+    write_sweep(
+        tmp_path,
+        {"l2": (1.0, 10.0)},
+        seeds=4,
+        diverged=tuple(f"l2,lam={lam},seed={seed}" for lam in (1.0, 10.0) for seed in (1, 2)),
+    )
     scores = arrange(load(tmp_path).runs, load(tmp_path).losses)
-    assert est.choose(scores, "").lam == {"l2": 10.0}
+    assert choose(scores, "").lams == {"l2": (10.0,)}
 
 
 def test_without_validation_the_choice_is_called_the_oracles(sweep, tmp_path):
@@ -138,24 +164,20 @@ def test_matrices_hold_the_loss_after_every_stage(sweep, scores):
     np.testing.assert_allclose(matrix, expected, rtol=1e-12)
 
 
-def test_best_lambda_interval_is_that_of_resampled_choices():
-    """Two seeds that disagree: half of the resamples mix them, a quarter each sees one alone."""
-    table = {("0.1", 0): 1.0, ("1.0", 0): 3.0, ("0.1", 1): 6.0, ("1.0", 1): 3.0}
+def test_best_lambda_spans_those_that_no_test_tells_from_it():
+    """λ = 1 is best; 0.1 loses to it by 1, 1.1, 0.9, 1 and is out, 10 by 1, -0.5, 2, 0.1 and stays."""
+    losses = {0.1: [2.0, 2.1, 1.9, 2.0], 1.0: [1.0, 1.0, 1.0, 1.0], 10.0: [2.0, 0.5, 3.0, 1.1]}
     rows = [
-        {"run": f"{lam}{seed}{width}", "strategy": "l2", "lam": float(lam), "seed": seed, "stream": "toy"}
-        | {
-            "model.hidden": width,
-            "status": "done",
-            "test_loss_A": 0.0,
-            "val_loss_A": loss * (1 if width == 8 else 2 * seed),
-        }
-        for width in (8, 32)
-        for (lam, seed), loss in table.items()
+        {"run": f"{lam}{seed}{width}", "strategy": "l2", "lam": lam, "seed": seed, "stream": "toy"}
+        | {"model.hidden": width, "status": "done", "test_loss_A": 0.0, "val_loss_A": loss}
+        for width, count in ((8, 4), (32, 1))
+        for lam, values in losses.items()
+        for seed, loss in enumerate(values[:count])
     ]
-    scores = arrange(pd.DataFrame(rows), pd.DataFrame())
-    best = est.best_lambda_estimates(scores, "model.hidden").set_index("width")
-    assert best.loc[8, ["lam", "low", "high", "n"]].tolist() == [1.0, 0.1, 1.0, 2]
-    assert best.loc[32, "lam"] == 1.0  # seed 0 is indifferent there, so resamples without seed 1 tie to 0.1
+    best = est.best_lambda_estimates(arrange(pd.DataFrame(rows), pd.DataFrame()), "model.hidden")
+    best = best.set_index("width")
+    assert best.loc[8, ["lam", "low", "high", "n"]].tolist() == [1.0, 1.0, 10.0, 4]
+    assert best.loc[32, "lam"] == 1.0 and best.loc[32, ["low", "high"]].isna().all()  # one seed, no interval
 
 
 # Settings and variants -------------------------------------------------------------------------------------

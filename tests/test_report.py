@@ -21,7 +21,7 @@ from clbench.analysis.load import load
 from clbench.figures import gallery
 from clbench.report.command import main, present
 from clbench.report.origin import origin_of
-from clbench.report.sheets import choice_sheet, difference_sheet, in_words, outcome_sheet
+from clbench.report.sheets import choice_sheet, difference_sheets, in_words, outcome_sheet
 
 STRATEGIES = {"naive": (None,), "l2": (1.0, 10.0), "joint": (None,)}
 STUDY = {"question": "How much of A is lost?", "claim": "Most <of it>."}
@@ -110,21 +110,21 @@ def test_outcome_holds_interval_mean_and_n(drawn):
     values = [1.05 * written_loss("naive", None, seed, 0, 2) for seed in range(3)]
     assert (naive["strategy"], naive["λ"], naive["n"]) == ("naive", "", "3")
     found = [float(text) for text in re.findall(r"[\d.]+", naive["loss A"])]
-    expected = [*stats.ttest_1samp(values, 0.0).confidence_interval(0.95), np.mean(values)]
+    expected = [np.mean(values), *stats.ttest_1samp(values, 0.0).confidence_interval(0.95)]
     np.testing.assert_allclose(found, expected, rtol=6e-3)
     both = [written_loss("naive", None, seed, task, 2) for seed in range(3) for task in range(2)]
-    assert float(naive["mean loss"].split()[-1]) == pytest.approx(1.05 * np.mean(both), rel=6e-3)
+    assert float(naive["mean loss"].split()[0]) == pytest.approx(1.05 * np.mean(both), rel=6e-3)
 
 
 def test_differences_are_paired_and_turned_back_to_losses(drawn):
-    sheet = difference_sheet(load(drawn), "naive")
+    sheet, _ = difference_sheets(load(drawn), "naive")
     joint = dict(zip(sheet.header, sheet.rows[-1], strict=True))
 
     def mean(strategy, seed):
         return 1.05 * np.mean([written_loss(strategy, None, seed, task, 2) for task in range(2)])
 
     expected = np.mean([mean("joint", seed) - mean("naive", seed) for seed in range(3)])
-    assert float(joint["mean loss − naive's"].split()[-1]) == pytest.approx(expected, rel=6e-3)
+    assert float(joint["mean loss − naive's"].split()[0]) == pytest.approx(expected, rel=6e-3)
     assert (joint["strategy"], joint["pairs"], joint["p"]) == ("joint", "3", "0.250")  # 2 of 8 sign patterns
 
 
@@ -138,12 +138,49 @@ def test_choice_names_the_oracle_apart(drawn):
 def test_no_table_of_choices_or_differences_without_any(tmp_path):
     write_sweep(tmp_path, {"naive": (None,)}, seeds=2, function=False)
     results = load(tmp_path)
-    assert choice_sheet(results.runs) is None and difference_sheet(results, "naive") is None
+    assert choice_sheet(results.runs) is None and difference_sheets(results, "naive") == []
 
 
-def test_estimates_are_written_interval_first():
-    assert in_words(0.1, 0.3, 0.2) == "[0.100, 0.300] 0.200"
-    assert in_words(-0.3, -0.1, -0.2, turned=True) == "[0.100, 0.300] 0.200"
+def test_no_table_of_choices_where_nothing_was_chosen(tmp_path):
+    for seeds, lams in ((1, (1.0, 10.0)), (3, (1.0,))):
+        folder = tmp_path / str(seeds)
+        write_sweep(folder, {"naive": (None,), "l2": lams}, seeds=seeds, function=False)
+        assert choice_sheet(load(folder).runs) is None
+
+
+def test_rows_at_every_lambda_are_exploratory(drawn):
+    family, others = difference_sheets(load(drawn), "naive")
+    assert [row[:2] for row in family.rows] == [("l2", "10"), ("joint", "")]
+    assert [row[:2] for row in others.rows] == [("l2", "1"), ("l2", "10")]
+    assert family.header[-2:] == ("p", "p (Holm)") and others.header[-1] == "p"
+    assert "Exploratory" in others.note and "for the 2 compared within one setting" in family.note
+
+
+def test_the_least_possible_p_is_told_where_it_is_large(drawn, tmp_path):
+    # 3 pairs have 8 sign patterns: p is 2/8 at best, 0.5 after Holm's for 2 tests. 2 · 2/2ⁿ ≤ 0.05 at n = 7.
+    note = difference_sheets(load(drawn), "naive")[0].note
+    assert note.endswith(
+        "3 pairs and 2 tests no corrected p can be below 0.500; 7 pairs could show a difference."
+    )
+    write_sweep(tmp_path, {"naive": (None,), "l2": (1.0,)}, seeds=7, function=False)
+    assert "can be below" not in difference_sheets(load(tmp_path), "naive")[0].note
+
+
+def test_lost_runs_stand_in_every_table(tmp_path):
+    write_sweep(
+        tmp_path, STRATEGIES, seeds=3, function=False, diverged=("joint,seed=1", "l2,lam=10.0,seed=0")
+    )
+    results = load(tmp_path)
+    for sheet in (outcome_sheet(results.runs), *difference_sheets(results), choice_sheet(results.runs)):
+        assert "1" in [row[sheet.header.index("lost")] for row in sheet.rows], sheet.title
+
+
+def test_estimates_are_written_point_first(drawn):
+    assert in_words(0.1, 0.3, 0.2) == "0.200 [0.100, 0.300]"
+    assert in_words(-0.3, -0.1, -0.2, turned=True) == "0.200 [0.100, 0.300]"
+    text = (drawn / "report.html").read_text("utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert re.search(r'<td class="number"><b>0\.509</b> \[0\.442, 0\.576\]</td>', text)
     assert in_words(np.nan, np.nan, 0.2) == "0.200"
     assert in_words(np.nan, np.nan, np.nan) == "–"
 
@@ -165,6 +202,12 @@ def test_a_folder_without_runs_is_one_line_and_exit_2(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "nothing" in error
     assert not (tmp_path / "nothing").exists()
+
+
+def test_any_setting_is_a_baseline_on_the_command_line(drawn, tmp_path, unsaved):
+    assert exit_code(drawn, "--out", tmp_path, "--baseline", "strategy=l2,lam=1") == 0
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert "Difference from l2, lam=1" in text and "mean loss − l2, lam=1&#39;s" in text
 
 
 def test_an_unknown_baseline_is_one_line_and_exit_2(drawn, capsys, unsaved):
@@ -209,6 +252,13 @@ def test_diagnoses_are_printed_and_kept(tmp_path, capsys, unsaved):
     assert "1 of 2 runs diverged" in (tmp_path / "report.html").read_text("utf-8")
     summary = json.loads((tmp_path / "naive,seed=1" / "summary.json").read_text("utf-8"))
     assert len(summary["diagnostics"]) == 1
+
+
+def test_a_report_of_many_tasks_warns_of_nothing(tmp_path, unsaved):
+    """Sixteen tasks make more than a hundred columns; pytest makes pandas's PerformanceWarning an error."""
+    runs = write_sweep(tmp_path, {"naive": (None,), "l2": (1.0, 10.0)}, seeds=1, tasks=16, function=False)
+    assert len(runs.columns) > 100
+    present(tmp_path)
 
 
 def test_pictures_that_are_not_of_this_report_are_named(tmp_path, capsys, unsaved):

@@ -67,6 +67,16 @@ def test_a_lambda_at_which_another_seed_diverged_is_not_chosen():
     assert (row["n"], row["lost"], row["point"]) == (3, 1, pytest.approx((0.9 + 0.3 + 0.4) / 3))
 
 
+def test_where_every_lambda_lost_a_run_those_with_the_fewest_stay():
+    # λ = 2 is the best of what is left, but lost two runs; λ = 1 lost one, λ = 3 three.
+    grid = GRID | {(3.0, seed): (2.0, np.nan) for seed in range(3)} | {(3.0, 3): (2.0, 2.0)}
+    grid |= {(1.0, 3): (0.1, np.nan), (2.0, 2): (1.0, np.nan), (2.0, 3): (0.9, np.nan)}
+    runs = runs_of(grid)
+    assert best_lambda(runs, runs["test_accuracy_A"]) == 1.0
+    kept = chosen_runs(runs).set_index("seed")["lam"].to_dict()
+    assert kept == {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0}
+
+
 def test_a_seed_is_reported_at_a_lambda_it_was_run_at():
     runs = runs_of({key: value for key, value in GRID.items() if key != (2.0, 0)})
     assert chosen_runs(runs).set_index("seed")["lam"].to_dict() == {0: 1.0, 1: 2.0, 2: 1.0, 3: 1.0}

@@ -3,13 +3,10 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 from clbench.analysis import statistics
-from clbench.analysis.comparison import compare_runs
-from clbench.errors import ConfigurationError
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10, 20])
@@ -101,75 +98,19 @@ def test_all_differences_of_one_sign_give_the_smallest_p():
     assert statistics.sign_flip_p(np.zeros(5), np.random.default_rng(0)) == 1.0
 
 
+def test_the_least_p_is_what_the_test_gives_at_best():
+    for pairs in range(1, 13):
+        best = statistics.sign_flip_p(np.arange(1.0, pairs + 1), np.random.default_rng(0))
+        for tests in (1, 3, 72):
+            corrected = statistics.holm(np.full(tests, best))[0]
+            assert statistics.least_p(pairs, tests) == corrected
+            enough = statistics.pairs_needed(tests)
+            assert statistics.least_p(enough, tests) <= 0.05 < statistics.least_p(enough - 1, tests)
+    assert np.isnan(statistics.least_p(0, 3)) and np.isnan(statistics.least_p(3, 0))
+
+
 def test_holm_by_hand():
     # Ordered: 0.01·4, 0.02·3, 0.03·2, 0.5·1 → 0.04, 0.06, 0.06 (made monotone), 0.5.
     found = statistics.holm(np.array([0.03, np.nan, 0.01, 0.5, 0.02]))
     np.testing.assert_allclose(found, [0.06, np.nan, 0.04, 0.5, 0.06])
     np.testing.assert_array_equal(statistics.holm(np.array([0.6, 0.7])), [1.0, 1.0])
-
-
-def frame_of(**values):
-    """Return runs of strategies by seed, with λ after an underscore: `l2_10=[…]`."""
-    rows = []
-    for name, scores in values.items():
-        strategy, _, lam = name.partition("_")
-        for seed, score in enumerate(scores):
-            rows.append({"run": f"{name}{seed}", "strategy": strategy, "lam": float(lam or "nan")})
-            rows[-1] |= {"seed": seed, "stream": "toy", "status": "done", "acc": score}
-    return pd.DataFrame(rows)
-
-
-def test_a_comparison_is_paired_by_seed():
-    runs = frame_of(naive=[0.1, 0.5, 0.9], l2_10=[0.3, 0.7, 1.1])
-    runs = runs.sample(frac=1, random_state=1)  # the order of rows must not matter
-    table = compare_runs(runs).set_index("strategy").loc["l2"]
-    assert table["difference"] == pytest.approx(0.2)
-    # Every difference is 0.2, so its interval is a point though the runs themselves are far apart.
-    assert table["difference_low"] == pytest.approx(0.2) and table["difference_high"] == pytest.approx(0.2)
-    assert table["mean_low"] < 0.5 < table["mean_high"]
-    assert (table["n"], table["pairs"], table["p"]) == (3, 3, 0.25)
-
-
-def test_a_diverged_run_counts_in_no_pair():
-    table = compare_runs(frame_of(naive=[0.1, 0.5, 0.9], l2_1=[0.3, np.nan, 1.1])).set_index("strategy")
-    assert (table.loc["l2", "n"], table.loc["l2", "pairs"]) == (2, 2)
-    assert table.loc["naive", "n"] == 3 and table.loc["naive", "pairs"] == 0
-    assert np.isnan(table.loc["naive", "p"]) and np.isnan(table.loc["naive", "difference"])
-
-
-def test_all_comparisons_are_one_family():
-    rng = np.random.default_rng(0)
-    runs = frame_of(naive=rng.normal(size=8), **{f"l2_{lam}": rng.normal(1, 1, 8) for lam in (1, 2, 3)})
-    table = compare_runs(runs)
-    np.testing.assert_array_equal(table["p_holm"], statistics.holm(table["p"].to_numpy()))
-    assert table["p_holm"].notna().sum() == 3
-    pd.testing.assert_frame_equal(table, compare_runs(runs))
-
-
-def test_contexts_are_not_mixed():
-    narrow, wide = frame_of(naive=[0.0, 0.1], l2_1=[0.5, 0.6]), frame_of(naive=[0.4, 0.4], l2_1=[0.5, 0.5])
-    narrow.insert(5, "model.width", 1)
-    wide.insert(5, "model.width", 2)
-    table = compare_runs(pd.concat([narrow, wide], ignore_index=True))
-    found = table[table["strategy"] == "l2"].set_index("model.width")["difference"]
-    assert found.to_dict() == pytest.approx({1: 0.5, 2: 0.1})
-
-
-def test_what_cannot_be_compared_is_told_together():
-    with pytest.raises(ConfigurationError) as caught:
-        compare_runs(frame_of(naive=[0.1]), baseline="nave", metric="akk")
-    assert len(caught.value.problems) == 2
-    assert "metric=akk" in caught.value.problems[0] and "acc" in caught.value.problems[0]
-    assert "baseline=nave" in caught.value.problems[1] and "Known: naive." in caught.value.problems[1]
-
-
-def test_a_baseline_with_several_settings_is_refused():
-    with pytest.raises(ConfigurationError, match="one run per seed; got baseline=l2"):
-        compare_runs(frame_of(l2_1=[0.1], l2_2=[0.2]), baseline="l2")
-
-
-def test_resampled_means_are_the_means_of_the_resamples():
-    values = np.random.default_rng(3).normal(size=(4, 9))
-    drawn = np.random.default_rng(4).integers(0, 9, size=(200, 9))
-    found = statistics.resampled_means(values, np.random.default_rng(4), 200)
-    np.testing.assert_allclose(found, values[:, drawn].mean(axis=2), rtol=1e-12)

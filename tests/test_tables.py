@@ -52,8 +52,8 @@ def test_the_table_holds_mean_and_interval_per_setting(tmp_path):
 def test_a_person_sees_interval_point_and_n(tmp_path):
     text = shown(sweep_of(tmp_path, two_strategies()))
     l2 = next(line for line in text.splitlines() if "l2" in line)
-    estimates = ["[0.600,0.600] 0.600", "[0.700,0.700] 0.700", "[0.650,0.650] 0.650", "[0.300,0.300] 0.300"]
-    assert re.split(r"\s{2,}| (?=\[)", l2.strip()) == ["l2", "0.01", "4", *estimates]
+    estimates = ["0.600 [0.600,0.600]", "0.700 [0.700,0.700]", "0.650 [0.650,0.650]", "0.300 [0.300,0.300]"]
+    assert re.split(r"\s{2,}", l2.strip()) == ["l2", "0.01", "4", *estimates]
     assert "accuracy A" in text and "λ" in text and "lost" not in text
 
 
@@ -84,10 +84,10 @@ def test_no_width_cuts_a_number(tmp_path):
 
 def test_an_interval_has_the_decimals_of_its_largest_number():
     row = {"x_low": -0.0278, "x_high": 1.5e-8, "x": -0.0139}
-    assert _estimate_cell(row, "x", False) == "[-0.0278,0.0000] -0.0139"
-    assert _estimate_cell({"x_low": 0.0863, "x_high": 0.185, "x": 0.14}, "x", False) == "[0.086,0.185] 0.140"
+    assert _estimate_cell(row, "x", False) == "-0.0139 [-0.0278,0.0000]"
+    assert _estimate_cell({"x_low": 0.0863, "x_high": 0.185, "x": 0.14}, "x", False) == "0.140 [0.086,0.185]"
     assert (
-        _estimate_cell({"x_low": 1e-6, "x_high": 2e-4, "x": 1e-5}, "x", False) == "[1.0e-06,2.0e-04] 1.0e-05"
+        _estimate_cell({"x_low": 1e-6, "x_high": 2e-4, "x": 1e-5}, "x", False) == "1.0e-05 [1.0e-06,2.0e-04]"
     )
 
 
@@ -104,8 +104,8 @@ def test_regression_shows_the_mean_loss_as_a_loss(tmp_path):
     runs = sweep_of(tmp_path, two_strategies(score=None))
     text = shown(runs)
     assert "mean loss" in text and "ACC" not in text and "loss A" in text
-    assert "[0.650,0.650] 0.650" in next(line for line in text.splitlines() if "l2" in line)
-    assert "[0.422,0.628] 0.525" in next(line for line in text.splitlines() if "naive" in line)
+    assert "0.650 [0.650,0.650]" in next(line for line in text.splitlines() if "l2" in line)
+    assert "0.525 [0.422,0.628]" in next(line for line in text.splitlines() if "naive" in line)
     assert end_table(runs).iloc[1]["acc"] == pytest.approx(-0.65)  # the frame keeps the metric's sign
 
 

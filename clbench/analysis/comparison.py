@@ -72,29 +72,31 @@ def compare_runs(
     metric = metric or "acc"
     conditions = {"strategy": baseline} if isinstance(baseline, str) else dict(baseline)
     _check(runs, conditions, metric)
+    context, strategy = context_columns(runs), strategy_columns(runs)
+    reference, chosen = _reference(runs, conditions).index, chosen_runs(runs).index
+    runs = runs[list(dict.fromkeys([*context, *strategy, "seed", "status", metric]))]
     runs = runs.assign(**{metric: runs[metric].where(runs["status"] == "done").astype(np.float64)})
-    reference, chosen = _reference(runs, conditions), chosen_runs(runs)
-    tables = []
-    for shared, members in group_by(runs, context_columns(runs)):
+    reference, tables = runs.loc[reference], []
+    for shared, members in group_by(runs, context):
         beside = _fitting(reference, {name: shared[name] for name in shared if name not in conditions})
-        settings = list(_settings(shared, members, chosen, strategy_columns(runs)))
+        settings = list(_settings(shared, members, chosen, strategy))
         tables.append(_family(settings, beside, metric, seed))
     return pd.concat(tables, ignore_index=True)
 
 
 def _settings(
-    shared: dict[str, Any], members: pd.DataFrame, chosen: pd.DataFrame, columns: list[str]
+    shared: dict[str, Any], members: pd.DataFrame, chosen: pd.Index, columns: list[str]
 ) -> Iterator[_Setting]:
     """Yield the settings of one context; that of a strategy's chosen λ before those of each λ.
 
     Args:
         shared: the context.
         members: runs of the context.
-        chosen: all runs at chosen λ.
+        chosen: index of all runs at chosen λ.
         columns: that name a strategy with its hyperparameters.
     """
     for own, group in group_by(members, [name for name in columns if name != "lam"]):
-        kept = chosen[chosen.index.isin(group.index)] if group["lam"].nunique() > 1 else group[:0]
+        kept = group[group.index.isin(chosen)] if group["lam"].nunique() > 1 else group[:0]
         if len(kept):
             lam, choices = choice_of(kept)
             names = shared | dict.fromkeys(columns) | own | {"lam": lam, "choices": choices}
@@ -113,8 +115,8 @@ def _family(settings: list[_Setting], reference: pd.DataFrame, metric: str, seed
     """Return the table of one context (see `compare_runs`)."""
     pairs = [_paired(setting.runs, reference, metric) for setting in settings]
     own = [setting.runs[metric].to_numpy() for setting in settings]
-    shown = [found if part.empty else part["own"] for found, part in zip(own, pairs, strict=True)]
-    differences = [(part["own"] - part["baseline"]).to_numpy() for part in pairs]
+    shown = [found if len(part) == 0 else part[:, 0] for found, part in zip(own, pairs, strict=True)]
+    differences = [part[:, 0] - part[:, 1] for part in pairs]
     table = pd.DataFrame([setting.names | {"metric": metric} for setting in settings])
     for name, statistic in (("mean", mean), ("iqm", iqm)):
         table[[f"{name}_low", f"{name}_high", name]] = estimate(shown, statistic)
@@ -130,11 +132,13 @@ def _family(settings: list[_Setting], reference: pd.DataFrame, metric: str, seed
     return table
 
 
-def _paired(runs: pd.DataFrame, reference: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return `own` and `baseline` by seed, where both have a value; no row for the baseline itself."""
-    own, baseline = (rows.set_index("seed")[metric] for rows in (runs, reference))
-    table = pd.concat({"own": own, "baseline": baseline}, axis=1, join="inner").sort_index()
-    return table[:0] if set(runs.index) == set(reference.index) else table.dropna()
+def _paired(runs: pd.DataFrame, reference: pd.DataFrame, metric: str) -> np.ndarray:
+    """Return `[pair, (own, baseline)]` by seed, where both have a value; none for the baseline itself."""
+    if set(runs.index) == set(reference.index):
+        return np.empty((0, 2))
+    _, own, baseline = np.intersect1d(runs["seed"], reference["seed"], return_indices=True)
+    pairs = np.stack([runs[metric].to_numpy()[own], reference[metric].to_numpy()[baseline]], axis=1)
+    return pairs[np.isfinite(pairs).all(axis=1)]
 
 
 def _reference(runs: pd.DataFrame, conditions: dict[str, Any]) -> pd.DataFrame:

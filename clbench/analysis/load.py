@@ -131,12 +131,13 @@ def load(folder: Path | str) -> Results:
 
 def read_runs(source: Path | io.BytesIO) -> pd.DataFrame:
     """Return `runs.csv` as a frame: `lam` as float (NaN where there is none), names as text."""
-    return pd.read_csv(
+    runs = pd.read_csv(
         source,
         dtype={name: "str" for name in TEXT[:4]} | {"lam": "float64", "seed": "int64"},
         keep_default_na=False,  # a strategy may be called `none`
         na_values=[""],
     )
+    return runs.copy()  # one block per type: pandas warns of a column added to a hundred blocks
 
 
 def _read_table(path: Path) -> pa.Table:

@@ -33,40 +33,52 @@ def criterion(runs: pd.DataFrame, split: str = "val") -> pd.Series:
 def best_lambda(runs: pd.DataFrame, values: pd.Series) -> float:
     """Return the λ with the highest mean value over its seeds, NaN where there is none.
 
-    A λ with a run that has no value (a diverged one) is out: its mean over the surviving seeds would
-    flatter it. Of equal means the smaller λ wins, which constrains less.
+    A λ with a run that has no value (a diverged one) is out: its mean over the surviving seeds would flatter
+    it. Where every λ has one, those with the fewest stay. Of equal means the smaller λ wins, which constrains
+    less.
 
     Args:
         runs: runs that differ in `lam` and `seed`.
         values: per run, higher is better.
     """
-    means = values.groupby(runs["lam"]).agg(lambda group: group.mean(skipna=False)).dropna().sort_index()
-    return float(means.idxmax()) if len(means) else float("nan")
+    _, lams, ran, scores = _by_seed(runs, values)
+    return _best(lams, ran, scores)
 
 
 def nested_lambdas(runs: pd.DataFrame, values: pd.Series) -> dict[int, float]:
-    """Return for every seed the λ with the highest mean value over the other seeds; NaN where there is none.
+    """Return for every seed the λ that is best on the other seeds (see `best_lambda`).
 
-    Of equal means the smaller λ wins. A λ at which another seed has no value (it diverged) is out, and one
-    that the seed itself was not run at. A single λ is every seed's: nothing is chosen then.
-
-    Args:
-        runs: runs that differ in `lam` and `seed`.
-        values: per run, higher is better.
+    Only a λ that the seed itself was run at can be its own. A single λ is every seed's: nothing is chosen
+    then. NaN for a seed that none can be chosen for. Arguments as there.
     """
-    seeds, row = np.unique(runs["seed"], return_inverse=True)
-    lams, column = np.unique(runs["lam"], return_inverse=True)
+    seeds, lams, ran, scores = _by_seed(runs, values)
     if len(lams) == 1:
         return dict.fromkeys(map(int, seeds), float(lams[0]))
-    ran, scores = np.zeros((len(seeds), len(lams)), dtype=bool), np.zeros((len(seeds), len(lams)))
-    ran[row, column], scores[row, column] = True, values
     chosen = {}
     for place, seed in enumerate(seeds):
         others = np.arange(len(seeds)) != place
-        means = scores[others].sum(axis=0) / np.maximum(ran[others].sum(axis=0), 1)
-        means[~ran[place] | ~ran[others].any(axis=0) | np.isnan(means)] = -np.inf
-        chosen[int(seed)] = float(lams[means.argmax()]) if means.max() > -np.inf else float("nan")
+        chosen[int(seed)] = _best(lams[ran[place]], ran[others][:, ran[place]], scores[others][:, ran[place]])
     return chosen
+
+
+def _by_seed(runs: pd.DataFrame, values: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the seeds, the λ from the smallest, and `[seed, λ]`: whether there is a run, and its value."""
+    seeds, row = np.unique(runs["seed"], return_inverse=True)
+    lams, column = np.unique(runs["lam"], return_inverse=True)
+    ran, scores = np.zeros((len(seeds), len(lams)), dtype=bool), np.full((len(seeds), len(lams)), np.nan)
+    ran[row, column], scores[row, column] = True, values
+    return seeds, lams, ran, scores
+
+
+def _best(lams: np.ndarray, ran: np.ndarray, scores: np.ndarray) -> float:
+    """Return the first λ with the highest mean among those with the fewest lost runs; NaN without a value."""
+    known = np.isfinite(scores)
+    lost, count = (ran & ~known).sum(axis=0), known.sum(axis=0)
+    if not count.any():
+        return float("nan")
+    means = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(count, 1)
+    stays = (count > 0) & (lost == lost[count > 0].min())
+    return float(lams[np.where(stays, means, -np.inf).argmax()])
 
 
 def chosen_runs(runs: pd.DataFrame, split: str = "val") -> pd.DataFrame:

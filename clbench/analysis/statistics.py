@@ -94,24 +94,6 @@ INTERVALS: dict[Statistic, Interval] = {mean: t_interval, iqm: iqm_interval}
 """The interval of each statistic."""
 
 
-def resampled_means(
-    values: np.ndarray, generator: np.random.Generator, resamples: int = RESAMPLES
-) -> np.ndarray:
-    """Return the mean over seeds in every resample, `[rows, resamples]`, of values `[rows, seeds]`.
-
-    A resample is how often it draws each seed, so that all rows' means are one matrix product.
-    """
-    count = values.shape[1]
-    means = np.empty((len(values), resamples))
-    step = max(1, _BLOCK // count)
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        drawn = generator.integers(0, count, size=(size, count)) + count * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
-        means[:, start : start + size] = values @ (times / count).T
-    return means
-
-
 def sign_flip_p(
     differences: np.ndarray, generator: np.random.Generator, resamples: int = RESAMPLES
 ) -> np.ndarray:

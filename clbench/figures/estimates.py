@@ -3,59 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from clbench.analysis.selection import best_lambda, criterion
-from clbench.analysis.statistics import LEVEL, estimate, resampled_means, t_interval
+from clbench.analysis.lambda_sets import best_set
+from clbench.analysis.selection import criterion
+from clbench.analysis.statistics import estimate, t_interval
 from clbench.figures.scores import Scores, width_of
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How λ was chosen.
-
-    Args:
-        lam: the chosen λ of every variant that has λ.
-        split: `val`, or `test` where there is no validation split: then it is the oracle's.
-        seeds: the seeds that chose.
-    """
-
-    lam: dict[str, float]
-    split: str
-    seeds: tuple[int, ...]
-
-
-def choose(scores: Scores, setting: str) -> Choice:
-    """Choose each variant's λ on the validation split of all seeds.
-
-    Where every λ of a variant lost a run, the mean over what is left decides.
-
-    Args:
-        scores: the runs.
-        setting: whose.
-    """
-    runs = scores.all_runs[scores.all_runs["setting"] == setting]
-    runs = runs[runs["lam"].notna()]
-    split = "val" if criterion(runs, "val").notna().any() else "test"
-    seeds = tuple(sorted(set(runs["seed"])))
-    chosen: dict[str, float] = {}
-    for variant, rows in runs.groupby("variant", sort=False):
-        values = criterion(rows, split)
-        lam = best_lambda(rows, values)
-        if np.isnan(lam) and values.notna().any():
-            lam = float(values.groupby(rows["lam"]).mean().idxmax())
-        if not np.isnan(lam):
-            chosen[str(variant)] = lam
-    return Choice(chosen, split, seeds)
-
-
-def shown_runs(scores: Scores, setting: str, choice: Choice) -> pd.DataFrame:
-    """Return the finished runs that get curves: per variant those of its chosen λ, all if it has none."""
-    runs = scores.of(setting)
-    return runs[runs["lam"].isna() | (runs["lam"] == runs["variant"].map(choice.lam))]
 
 
 def curve_estimates(
@@ -179,15 +134,14 @@ def best_lambda_estimates(scores: Scores, column: str) -> pd.DataFrame:
     """Return the best λ of every variant at every width, and how sure it is.
 
     The estimate is the λ at which the mean over seeds of the leading metric is best on validation (on test
-    where there is none); its interval holds the 2.5 to 97.5 % quantiles of that λ over bootstrap resamples of
-    the seeds.
+    where there is none); its interval spans the λ that may be best as well (see `best_set`).
 
     Args:
         scores: the runs.
         column: the width's column.
 
     Returns:
-        `line, strategy, width, lam, low, high, n`.
+        `line, strategy, width, lam, low, high, n`; no interval with a single seed.
     """
     runs = scores.runs[scores.runs["lam"].notna()]
     values = criterion(runs, "val")
@@ -199,8 +153,7 @@ def best_lambda_estimates(scores: Scores, column: str) -> pd.DataFrame:
         if len(table) < 2:
             continue
         found, lams = table.to_numpy(), table.index.to_numpy()
-        picks = lams[resampled_means(found, np.random.default_rng(0)).argmax(axis=0)]
-        low, high = np.quantile(picks, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
+        near = lams[best_set(found.T)[:-1]] if found.shape[1] > 1 else np.array([np.nan])
         best = lams[found.mean(axis=1).argmax()]
-        rows.append((variant, part["strategy"].iloc[0], width, best, low, high, found.shape[1]))
+        rows.append((variant, part["strategy"].iloc[0], width, best, near.min(), near.max(), found.shape[1]))
     return pd.DataFrame(rows, columns=["line", "strategy", "width", "lam", "low", "high", "n"])

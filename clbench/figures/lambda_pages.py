@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from clbench.figures import estimates as est
+from clbench.figures.choices import choose
 from clbench.figures.front import plot_front
 from clbench.figures.labels import quantity, seeds
 from clbench.figures.lambda_path import plot_best_lambda, plot_lambda
-from clbench.figures.layout import COLUMNS, Page, head, how_chosen, how_read, panels_of_lines
+from clbench.figures.layout import COLUMNS, Page, head, how_read, panels_of_lines
 from clbench.figures.scores import REFERENCES, Scores, short_name, width_column
 from clbench.figures.style import new_axes, spans_decades
 from clbench.records.columns import Final, higher_is_better
@@ -62,7 +63,7 @@ def _over_lambda(
     runs = scores.of(setting)
     swept = runs[runs["lam"].notna()]
     swept = swept[swept.groupby("variant")["lam"].transform("nunique") >= 3]
-    choice = est.choose(scores, setting)
+    choice = choose(scores, setting)
     plain = runs[runs["lam"].isna() & runs["strategy"].isin(REFERENCES)]
     curves, levels = {}, {}
     for name, columns in panels.items():
@@ -70,15 +71,16 @@ def _over_lambda(
             continue
         curve = est.final_estimates(swept, columns, ["variant", "strategy", "lam"])
         curve = curve.rename(columns={"variant": "line"})
-        curves[name] = curve.assign(chosen=curve["lam"] == curve["line"].map(choice.lam))
+        chosen = [row.lam in choice.lams.get(row.line, ()) for row in curve.itertuples()]
+        curves[name] = curve.assign(chosen=chosen)
         levels[name] = est.final_estimates(plain, columns, ["line", "strategy"])
     if not curves:
         return None
     counts = next(iter(curves.values()))["n"]
     figure = _lambda_figure(scores, metric, curves, levels)
-    head(figure, page.title, f"{how_read(counts)}; the ring marks the chosen λ", setting)
+    head(figure, page.title, f"{how_read(counts)}; rings mark the chosen λ", setting)
     level = "" if plain.empty else " Level lines: strategies without λ."
-    caption = f"{page.caption}; {how_read(counts)}.{level}{how_chosen(choice)}"
+    caption = f"{page.caption}; {how_read(counts)}.{level}{choice.words}"
     return Page(page.name, page.title, caption, figure)
 
 
@@ -169,6 +171,7 @@ def best_lambda_page(scores: Scores) -> Page | None:
         ax=axes[0],
     )
     title = "Best λ over width"
-    head(figure, title, f"choice over {seeds(best['n'])}, 95 % of its bootstrap resamples")
-    caption = f"λ with the best mean over {seeds(best['n'])}; bars: 95 % of choices when seeds are resampled."
+    head(figure, title, f"over {seeds(best['n'])}; bars span the λ that may be best as well")
+    bars = "bars: the λ that no paired t test tells from it (95 %)"
+    caption = f"λ with the best mean over {seeds(best['n'])}; {bars}."
     return Page("best_lambda", title, caption, figure)

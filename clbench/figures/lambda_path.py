@@ -117,18 +117,19 @@ def plot_best_lambda(
     looks: Mapping[str, Look] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the best λ against a width, with the interval of the choice over resampled seeds.
+    """Draw the best λ against a width, with the span of those that may be best as well.
 
     Args:
         estimates: `line, strategy, width, lam, low, high`: the λ that the mean over seeds is best at, and
-            the 2.5 and 97.5 % quantiles of that choice when seeds are resampled.
+            the ends of its interval, NaN without one.
         x_label: name of the width.
         lams: the λ that were tried, which the axis then spans.
         looks: colour and dash of lines; those of their strategies where it names none.
         ax: axes to draw on, None for new ones.
     """
     ax = axes_or_new(ax)
-    scale = LambdaScale([*estimates["lam"], *estimates["low"], *estimates["high"], *lams])
+    intervals = estimates[["low", "high"]].to_numpy()
+    scale = LambdaScale([*estimates["lam"], *intervals[np.isfinite(intervals)], *lams])
     widths = np.unique(estimates["width"])
     logarithmic = widths.min() > 0
     lines = list(estimates.groupby("line", sort=False))

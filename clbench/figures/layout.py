@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from clbench.analysis.lost import named_seeds
-from clbench.figures.estimates import Choice
 from clbench.figures.labels import seeds
 from clbench.figures.scores import REFERENCES
 
@@ -74,15 +72,6 @@ def switches(strategies: Sequence[str]) -> str:
     """Return how the stages above the axes are to be read."""
     mark = "Dashed vertical lines mark the switches"
     return f"{mark}; joint trains on all tasks from the start." if "joint" in set(strategies) else f"{mark}."
-
-
-def how_chosen(choice: Choice) -> str:
-    """Return how λ was chosen, nothing where none was."""
-    if not choice.lam:
-        return ""
-    if choice.split == "test":
-        return " λ is the oracle's, best on the test split: there is no validation split."
-    return f" λ: best mean over tasks on the validation split of {named_seeds(choice.seeds)}."
 
 
 def head(figure: Figure, title: str, subtitle: str, setting: str = "") -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from clbench.figures import estimates as est
+from clbench.figures.choices import Choice, choose
 from clbench.figures.curves import lowest, plot_curves, plot_tasks
 from clbench.figures.function import name_tasks, plot_function
 from clbench.figures.labels import literal, quantity, seeds
@@ -19,7 +20,6 @@ from clbench.figures.layout import (
     Page,
     evenly,
     head,
-    how_chosen,
     how_read,
     name_lines,
     panels_of_lines,
@@ -34,14 +34,13 @@ from clbench.records.columns import higher_is_better
 
 def _shown(
     scores: Scores, setting: str, metric: str
-) -> tuple[pd.DataFrame, dict[str, tuple[float, float]], str, str]:
+) -> tuple[pd.DataFrame, dict[str, tuple[float, float]], str, Choice]:
     """Return the curves of a setting, the spans of its stages, what the axis counts, and how λ was chosen."""
-    choice = est.choose(scores, setting)
-    runs = est.shown_runs(scores, setting, choice)
-    losses, counted = est.along_stages(scores.losses[scores.losses["run"].isin(runs["run"])])
-    curves = est.curve_estimates(losses, runs, metric)
+    choice = choose(scores, setting)
+    losses, counted = est.along_stages(scores.losses[scores.losses["run"].isin(choice.runs["run"])])
+    curves = est.curve_estimates(losses, choice.runs, metric)
     stages = est.stage_spans(losses, scores.tasks_of(setting))
-    return curves, stages, counted, how_chosen(choice)
+    return curves, stages, counted, choice
 
 
 def first_task_page(scores: Scores, setting: str) -> Page | None:
@@ -60,11 +59,11 @@ def first_task_page(scores: Scores, setting: str) -> Page | None:
     figure, axes = new_axes(ceil(len(groups) / columns), columns, size=size, sharey=True)
     for ax, group in zip(axes, groups, strict=False):
         part = curves[curves["line"].isin(group)]
-        plot_curves(part, stages, counted, loss=scores.loss, log=log, floor=floor, looks=scores.looks, ax=ax)
+        plot_curves(part, stages, counted, loss=scores.loss, log=log, floor=floor, looks=choice.looks, ax=ax)
     tidy_grid(axes, len(groups), columns)
     title = f"Loss on task {task} over the whole training"
     head(figure, title, how_read(first["n"]), setting)
-    caption = f"Test split; {how_read(first['n'])}. {switches(first['strategy'])}{choice}"
+    caption = f"Test split; {how_read(first['n'])}. {switches(first['strategy'])}{choice.words}"
     name = f"loss_{task}" if re.fullmatch(r"[A-Za-z0-9.-]+", task) and task != "tasks" else "loss_first"
     return Page(name, title, caption, figure)
 
@@ -83,7 +82,7 @@ def tasks_page(scores: Scores, setting: str, metric: str) -> Page | None:
     for place, group in enumerate(groups):
         panels = axes[place * rows * columns : (place + 1) * rows * columns]
         part = curves[curves["line"].isin(group)]
-        plot_tasks(part, tasks, stages, panels, counted, metric=metric, loss=scores.loss, looks=scores.looks)
+        plot_tasks(part, tasks, stages, panels, counted, metric=metric, loss=scores.loss, looks=choice.looks)
         name_lines(panels, len(tasks), columns)
         tidy_grid(panels, len(tasks), columns)
     word = "Loss" if metric == "loss" else quantity(metric).capitalize()
@@ -92,15 +91,15 @@ def tasks_page(scores: Scores, setting: str, metric: str) -> Page | None:
     some = f" {len(tasks)} of {len(stages)} tasks are shown." if len(tasks) < len(stages) else ""
     caption = (
         f"Test split; {how_read(first['n'])}. The bold name above a panel is its own task being trained. "
-        f"{switches(first['strategy'])}{some}{choice}"
+        f"{switches(first['strategy'])}{some}{choice.words}"
     )
     return Page(f"{metric}_tasks", title, caption, figure)
 
 
 def matrix_page(scores: Scores, setting: str) -> Page | None:
     """Draw R as a heat map per strategy, all on one colour scale."""
-    choice = est.choose(scores, setting)
-    runs = est.shown_runs(scores, setting, choice)
+    choice = choose(scores, setting)
+    runs = choice.runs
     tasks = scores.tasks_of(setting)
     metric = scores.selection
     panels = est.matrices(scores.losses, runs, tasks, metric)
@@ -123,7 +122,7 @@ def matrix_page(scores: Scores, setting: str) -> Page | None:
     counts = runs.groupby("line")["run"].count()
     title = f"R: {quantity(metric, scores.loss)} on every task after every stage"
     head(figure, title, f"mean over {seeds(counts)}; dark is good", setting)
-    caption = f"Test split, mean over {seeds(counts)}; dark is good.{how_chosen(choice)}"
+    caption = f"Test split, mean over {seeds(counts)}; dark is good.{choice.words}"
     return Page("matrix", title, caption, figure)
 
 
@@ -135,8 +134,8 @@ def function_page(scores: Scores, setting: str, place: Callable[[str], Path]) ->
         setting: whose.
         place: gives a run's folder.
     """
-    choice = est.choose(scores, setting)
-    runs = est.shown_runs(scores, setting, choice)
+    choice = choose(scores, setting)
+    runs = choice.runs
     runs = runs[[(place(run) / "function.csv").is_file() for run in runs["run"]]]
     if runs.empty:
         return None
@@ -152,12 +151,12 @@ def function_page(scores: Scores, setting: str, place: Callable[[str], Path]) ->
         limits.append(ax.get_ylim())
         name_tasks(ax, data)
         words = {"val": " (best on validation)", "test": " (oracle: best on test)"}[choice.split]
-        ax.set_title(row.line + (words if row.variant in choice.lam else ""))
+        ax.set_title(scores.runs.loc[row.Index, "line"] + (words if row.variant in choice.lams else ""))
     axes[0].set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     tidy_grid(axes, len(runs), columns)
     handles = [item for item in axes[0].get_lines() if item.get_label().startswith("after")]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     title = "What was learned of A and B" if len(scores.tasks) == 2 else "What was learned"
     head(figure, title, f"training data and network of seed {seed}", setting)
-    caption = f"Training data (dots) and the function after every stage, seed {seed}.{how_chosen(choice)}"
+    caption = f"Training data (dots) and the function after every stage, seed {seed}.{choice.words}"
     return Page("function", title, caption, figure)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from clbench.analysis.comparison import Baseline
-from clbench.analysis.load import Results
 from clbench.analysis.conditions import describe
+from clbench.analysis.load import Results
 from clbench.analysis.selection import choose_lambda
 from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.statistics import pairs_needed
@@ -72,7 +72,7 @@ def difference_sheets(results: Results, baseline: Baseline | None = None) -> lis
         if asked:
             raise
         return []
-    frame = frame[frame["pairs"] > 0]
+    frame = frame[(frame["pairs"] > 0) | (frame["lost"] > 0)]
     name = baseline if isinstance(baseline, str) else describe(baseline)
     loss = leading_metric_of(runs) == "loss"
     family, others = frame[frame["family"] > 0], frame[frame["family"] == 0]
@@ -115,7 +115,7 @@ def _difference_note(loss: bool) -> str:
     quantity, better = ("mean loss", "negative") if loss else ("ACC", "positive")
     return (
         f"Final {quantity} over tasks on the test split, paired by seed: mean difference [95 % interval, "
-        f"Student's t]; a {better} one is better. Each seed at the λ chosen on the others' validation scores."
+        f"Student's t]; a {better} one is better. λ is the chosen one (see below)."
     )
 
 
