@@ -21,7 +21,7 @@ RESAMPLES = 10_000
 EXACT = 12
 """Up to this many pairs all 2ⁿ sign patterns are counted; beyond, `RESAMPLES` random ones."""
 
-_BLOCK = 4_000_000  # values resampled at once: 32 MB
+_BLOCK = 4_000_000  # signs drawn at once: 32 MB
 
 Statistic = Callable[..., np.ndarray]
 Interval = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
