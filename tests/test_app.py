@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -12,45 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 
 from clbench import app
 from clbench.analysis.study import read_study
 from clbench.launcher import session
-from clbench.launcher.present import Present
 from clbench.launcher.sweep import Sweep
 
 SMALL = ("training.steps=6", "evaluation.points=2", "model.hidden=[4]", "stream.train=40", "cache=off")
-
-
-@pytest.fixture
-def clbench(tmp_path, monkeypatch, capsys, hydra_restore_singletons):
-    """Return a function that runs the command in an empty folder and returns its exit code and stderr."""
-    shown = []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr("clbench.report.command.present", shown.append)
-    handlers = list(logging.getLogger().handlers)
-
-    def run(*words: str) -> tuple[int, list[str]]:
-        monkeypatch.setattr(Present, "folder", None)
-        monkeypatch.setattr(sys, "argv", ["clbench", *words])
-        code = 0
-        try:
-            app.main()
-        except SystemExit as stop:
-            code = stop.code
-        finally:
-            GlobalHydra.instance().clear()
-            os.environ.pop("HYDRA_FULL_ERROR", None)
-            for handler in set(logging.getLogger().handlers) - set(handlers):
-                handler.close()
-            logging.getLogger().handlers[:] = handlers
-        return code, capsys.readouterr().err.splitlines()
-
-    run.shown = shown
-    return run
 
 
 BAD = {

@@ -2,35 +2,93 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
 
 from clbench.launcher.places import GROUP, root
-from clbench.launcher.schema import PARTS
+from clbench.launcher.schema import PARTS, TOP
 
-RUNNING = ("-m", "--multirun", "-cd", "--config-dir")
-"""Flags of a command that runs something."""
+VALUED = (
+    ("--cfg", "-c"),
+    ("--package", "-p"),
+    ("--config-path", "-cp"),
+    ("--config-name", "-cn"),
+    ("--config-dir", "-cd"),
+    ("--experimental-rerun",),
+)
+"""Hydra's flags that a value follows."""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command's words, sorted.
+
+    Args:
+        overrides: what is neither a flag nor belongs to one, in order.
+        folder: of further configuration (`--config-dir`).
+        config_name: of the primary configuration, `config` if it isn't given.
+        is_multirun: whether `-m` is given.
+        only_prints: whether a flag asks for help or for the configuration, and not for a run.
+    """
+
+    overrides: tuple[str, ...]
+    folder: Path | None = None
+    config_name: str = "config"
+    is_multirun: bool = False
+    only_prints: bool = False
+
+
+class _Flags(argparse.ArgumentParser):
+    """Hydra's flags, of which Hydra itself will tell what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def read(arguments: Sequence[str]) -> CommandLine:
+    """Return a command's arguments, sorted; all words count as overrides where its flags are wrong."""
+    flags = _Flags(add_help=False)
+    for names in VALUED:
+        flags.add_argument(*names)
+    flags.add_argument("--info", "-i", nargs="?", const="all")
+    flags.add_argument("--multirun", "-m", action="store_true")
+    try:
+        found, rest = flags.parse_known_args(list(arguments))
+    except ValueError:
+        return CommandLine(tuple(word for word in arguments if not word.startswith("-")), only_prints=True)
+    others = [word for word in rest if word.startswith("-") and word not in ("--run", "-r")]
+    return CommandLine(
+        overrides=tuple(word for word in rest if not word.startswith("-")),
+        folder=None if found.config_dir is None else Path(found.config_dir),
+        config_name=found.config_name or "config",
+        is_multirun=found.multirun,
+        only_prints=bool(others or found.cfg or found.info),
+    )
 
 
 def for_hydra(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments, with single values of what a study sweeps as sweeps of one value.
+    """Return the arguments, with single values of the fields of swept parts as sweeps of one value.
 
-    Hydra composes the sweep's own configuration with all single values before any grid is known, and
-    `strategy.lam=1` would fail there for a study whose first strategy has no λ. It leaves sweeps alone.
+    Hydra composes the sweep's own configuration with all single values before any choice is made, and
+    `strategy.lam=1` would fail there for `strategy=ewc,si`, since the default strategy has no λ. It leaves
+    sweeps alone.
     """
-    flags = [word for word in arguments if word.startswith("-")]
-    if any(flag.partition("=")[0] not in RUNNING for flag in flags) or asks_for_one_run(arguments):
+    line = read(arguments)
+    if (line.only_prints and not line.is_multirun) or asks_for_one_run(arguments):
         return list(arguments)
-    swept = _swept_fields(arguments)
-    found = []
-    for word in arguments:
-        key, _, value = word.partition("=")
-        is_single = key in swept and value and not re.search(r"[,()]", re.sub(r"\[.*\]", "", value))
-        found.append(f"{key}=choice({value})" if is_single else word)
-    return found
+    swept = _swept_choices(line)
+    return [
+        _as_sweep(word) if word in line.overrides and word.partition(".")[0] in swept else word
+        for word in arguments
+    ]
 
 
 def asks_for_one_run(arguments: Sequence[str]) -> bool:
@@ -38,38 +96,65 @@ def asks_for_one_run(arguments: Sequence[str]) -> bool:
     return "hydra.mode=RUN" in arguments
 
 
-def _swept_fields(arguments: Sequence[str]) -> set[str]:
-    """Return the fields of parts that the grids of the named studies sweep."""
-    names = [
-        name
-        for word in arguments
-        if word.startswith(f"{GROUP}=")
-        for name in word[len(GROUP) + 1 :].split(",")
-    ]
-    keys = [
-        str(key)
-        for name in names
-        for folder in (*_config_folders(arguments), root())
-        for grid in _grids(folder / GROUP / f"{name}.yaml")
-        for key in grid
-    ]
-    return {key for key in keys if key.partition(".")[0] in PARTS and "." in key}
+def _as_sweep(word: str) -> str:
+    """Return an override of one value as a sweep of one value; any other word as it is."""
+    override = _parsed(word)
+    text = word.partition("=")[2].strip()
+    if override is None or override.is_sweep_override():
+        return word
+    # Hydra takes the quotes off a single choice, and a text such as "1" would become a number.
+    for choice in (text, QuotedString(text, Quote.double).with_quotes()):
+        swept = f"{override.get_key_element()}=choice({choice})"
+        if (sweep := _parsed(swept)) is not None:
+            (value,) = sweep.sweep_string_iterator()
+            job = _parsed(f"k={value}")
+            if job is not None and repr(job.value()) == repr(override.value()):
+                return swept
+    return word
 
 
-def _config_folders(arguments: Sequence[str]) -> list[Path]:
-    """Return the folder that `--config-dir` adds, if there is one."""
-    flags = ("-cd", "--config-dir")
-    apart = [word for before, word in zip(arguments, arguments[1:], strict=False) if before in flags]
-    joined = [
-        word.partition("=")[2] for word in arguments if word.startswith(tuple(f"{flag}=" for flag in flags))
-    ]
-    return [Path(word) for word in (*apart, *joined)]
-
-
-def _grids(file: Path) -> list[dict[str, object]]:
-    """Return the grids in a study's file; none where it isn't one, which Hydra or the sweeper will tell."""
+def _parsed(word: str) -> Override | None:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return [grid for grid in content["study"]["grids"] if isinstance(grid, dict)]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
-        return []
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        return None
+
+
+def _swept_choices(line: CommandLine) -> set[str]:
+    """Return the choices that differ between the jobs of a command, as far as they can be known."""
+    words = [word for word in line.overrides if any(sign in word for sign in ",(")]
+    keys = [
+        item.key_or_group for item in map(_parsed, words) if item is not None and item.is_sweep_override()
+    ]
+    keys += [key.partition(".")[0] for key in _keys_of_studies(line)]
+    choices = {key for key in keys if "." not in key}
+    # What is swept beside a run's own keys, such as the studies, may choose any part.
+    return choices | (set() if choices <= set(TOP) else set(PARTS))
+
+
+def _keys_of_studies(line: CommandLine) -> Iterable[str]:
+    """Yield what the grids and the sweeper's parameters of the named studies sweep."""
+    names = [word.partition("=")[2] for word in line.overrides if word.startswith(f"{GROUP}=")]
+    folders = [folder for folder in (line.folder, root()) if folder is not None]
+    files = [folder / GROUP / f"{name}.yaml" for name in names for folder in folders]
+    if line.folder is not None:
+        files.append(line.folder / f"{line.config_name}.yaml")
+    for file in files:
+        content = _content(file)
+        grids = _below(content, "study").get("grids")
+        for grid in grids if isinstance(grids, list) else []:
+            yield from map(str, grid if isinstance(grid, dict) else ())
+        yield from map(str, _below(_below(_below(content, "hydra"), "sweeper"), "params"))
+
+
+def _content(file: Path) -> Any:
+    """Return what is in a file; nothing where it can't be read, which Hydra or the sweeper will tell."""
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+
+
+def _below(content: Any, key: str) -> dict[Any, Any]:
+    node = content.get(key) if isinstance(content, dict) else None
+    return node if isinstance(node, dict) else {}
