@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from clbench.launcher import places
 from clbench.launcher.arguments import for_hydra
 from clbench.launcher.explain import explain
-from clbench.launcher.folders import labels, typed
-from clbench.launcher.jobs import Job
+from clbench.launcher.folders import labels, typed, unresolved
+from clbench.launcher.jobs import Job, unused_keys
 from clbench.launcher.present import BAD_CONFIGURATION, Present, show
 from clbench.launcher.session import RunFailed, train_jobs
 
@@ -35,7 +35,8 @@ def train(config: DictConfig) -> float:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     names = labels(plain, hydra_config.runtime.choices, typed(hydra_config.overrides.task))
-    (outcome,) = run_lanes([Job(plain, names, Path(hydra_config.runtime.output_dir))])
+    unused = unused_keys(unresolved(config))
+    (outcome,) = run_lanes([Job(plain, names, Path(hydra_config.runtime.output_dir), unused=unused)])
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

@@ -9,6 +9,7 @@ import pytest
 from clbench.errors import ConfigurationError
 from clbench.launcher.jobs import Builder
 from clbench.launcher.parts import locate, make_part
+from clbench.strategies.base import Strategy
 
 HERE = f"{__name__}."
 
@@ -20,7 +21,7 @@ class Inner:
 
 
 @dataclass(frozen=True)
-class Outer:
+class Outer(Strategy):
     rate: float
     count: int = 1
     flag: bool = False
@@ -121,7 +122,8 @@ def test_what_is_no_part_is_told():
         (
             several,
             [
-                "part.inners must be a list of {field: value, …}; got part.inners.0=3. Fields: width, names.",
+                "part.inners must be a list of {field: value, …}; got part.inners.0=3. Fields: width, names. "
+                "Put the whole argument into quotes, which keep the shell from its braces.",
                 "Inner must be given fields that it has; got part.inners.1.wide=1. Known: names, width.",
             ],
         ),

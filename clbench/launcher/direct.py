@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from clbench.launcher.compose import Composer, Template, number, override_dirname, task_lines
 from clbench.launcher.folders import folder_name, labels
 from clbench.launcher.forms import Form, to_yaml
-from clbench.launcher.jobs import Job
+from clbench.launcher.jobs import Job, unused_keys
 
 LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 """Where Hydra's default logging of jobs writes; any other logging goes the long way."""
@@ -171,7 +171,7 @@ class Direct:
         folder = Path(os.path.abspath(os.path.join(self.sweep_dir, subdir)))
         dirname = override_dirname(overrides, node["job"]["config"]["override_dirname"])
         return Page(
-            job=Job(resolved, names, folder, folder / f"{name}.log"),
+            job=Job(resolved, names, folder, folder / f"{name}.log", unused_keys(task)),
             overrides=lines,
             task=task_form,
             task_values=values,

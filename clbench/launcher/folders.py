@@ -76,7 +76,7 @@ def _word(value: object) -> str:
     return re.sub(r"[^A-Za-z0-9_.+-]+", "_", str(value)).strip("_") or "_"
 
 
-def _task(root: DictConfig) -> dict[str, Any]:
+def unresolved(root: DictConfig) -> dict[str, Any]:
     """Return the task configuration as plain data, interpolations left as they stand."""
     node = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
     plain = OmegaConf.to_container(node, resolve=False)
@@ -90,7 +90,7 @@ def _names(root: DictConfig, config: Mapping[str, Any]) -> dict[str, str]:
 
 def run_folder(*, _root_: DictConfig) -> str:
     """Resolve `${run_folder:}`, the folder of a job in its sweep."""
-    config = _task(_root_)
+    config = unresolved(_root_)
     return folder_name(config, _names(_root_, config))
 
 
@@ -102,7 +102,7 @@ def study_name(*, _root_: DictConfig) -> str:
 
 def run_name(*, _root_: DictConfig) -> str:
     """Resolve `${run_name:}`: what is run, readable."""
-    config = _task(_root_)
+    config = unresolved(_root_)
     return readable(config, _names(_root_, config))
 
 

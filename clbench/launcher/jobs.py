@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clbench.errors import ConfigurationError, raise_together
+from omegaconf import DictConfig, OmegaConf
+
+from clbench.errors import ConfigurationError, known, raise_together
+from clbench.launcher.kinds import field_problems, shown
 from clbench.launcher.parts import make_part, plain_fields
-from clbench.launcher.schema import PARTS
+from clbench.launcher.schema import KEYS, PARTS, TOP
 
 if TYPE_CHECKING:
     from clbench.config import Run
@@ -26,12 +30,14 @@ class Job:
         labels: names of the parts, for tables.
         folder: where its files go, absolute.
         log: the job's log file, or None where Hydra's own handlers write it.
+        unused: top-level keys that nothing reads, as `unused_keys` finds them.
     """
 
     config: Mapping[str, Any]
     labels: Mapping[str, str]
     folder: Path
     log: Path | None = None
+    unused: Sequence[str] = ()
 
 
 def build_runs(jobs: Sequence[Job]) -> list[Run]:
@@ -44,6 +50,7 @@ def build_runs(jobs: Sequence[Job]) -> list[Run]:
     runs: list[Run | None] = []
     build = Builder()
     for job in jobs:
+        found += key_problems(job.unused)
         try:
             runs.append(build.run(job.config, job.labels))
         except ConfigurationError as error:
@@ -60,15 +67,23 @@ def build_runs(jobs: Sequence[Job]) -> list[Run]:
     return built
 
 
-def problems_of(config: Mapping[str, Any]) -> list[str]:
-    """Return a line for every problem of one resolved task configuration."""
+def problems_of(config: Mapping[str, Any], fits: bool = True) -> list[str]:
+    """Return a line for every problem of one resolved task configuration.
+
+    Args:
+        config: the configuration, as plain data.
+        fits: whether to look also at how the parts fit each other.
+    """
     from clbench.engine import find_problems
 
     try:
-        found = find_problems([build_run(config, {})])
+        run = build_run(config, {})
     except ConfigurationError as error:
-        found = list(error.problems)
-    return found + machine_problems([config])
+        return list(error.problems) + machine_problems([config])
+    if fits:
+        return find_problems([run]) + machine_problems([config])
+    alone = (run.strategy, run.optimizer, run.training, run.evaluation)
+    return [line for part in alone for line in part.problems()] + machine_problems([config])
 
 
 def build_run(config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
@@ -78,6 +93,16 @@ def build_run(config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
         ConfigurationError: a part can't be made; bounds are checked by `engine.find_problems`.
     """
     return Builder().run(config, labels)
+
+
+def part_kinds() -> dict[str, type]:
+    """Return what each part must be an instance of."""
+    from clbench.models.base import Model
+    from clbench.optimizers import Optimizer
+    from clbench.strategies.base import Strategy
+    from clbench.streams.base import StreamSource
+
+    return {"stream": StreamSource, "model": Model, "strategy": Strategy, "optimizer": Optimizer}
 
 
 class Builder:
@@ -101,6 +126,8 @@ class Builder:
                 parts[name] = self.parts[key]
             except ConfigurationError as error:
                 found += error.problems
+        if lacking := [name for name in ("seed", "device") if config.get(name) is None]:
+            found.append(f"A run must have all of its keys; got no {' and no '.join(lacking)}. Give it one.")
         raise_together(found)
         return Run(**parts, seed=config["seed"], device=config["device"], labels=dict(labels))
 
@@ -108,12 +135,12 @@ class Builder:
         from clbench.config import Evaluation, Training
 
         if name in ("training", "evaluation"):
-            return (Training if name == "training" else Evaluation)(**_tuples(node or {}))
-        if not isinstance(node, Mapping):
-            return make_part(name, node)
-        blank = dict(node) | dict.fromkeys(plain_fields(node))
+            kind = Training if name == "training" else Evaluation
+            raise_together(field_problems(name, kind, node or {}))
+            return kind(**_tuples(node or {}))
+        blank = dict(node) | dict.fromkeys(plain_fields(node)) if isinstance(node, Mapping) else node
         like = f"like {name}" + json.dumps(blank, sort_keys=True, default=str)
-        self.parts[like] = make_part(name, node, self.parts.get(like))
+        self.parts[like] = make_part(name, node, self.parts.get(like), part_kinds()[name])
         return self.parts[like]
 
 
@@ -121,10 +148,54 @@ def _tuples(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
 
 
-def choice_problems(overrides: Iterable[str]) -> list[str]:
-    """Return a line for every list of choices of one group, which Hydra would lay one over the other."""
-    choices = (line.partition("=") for line in dict.fromkeys(overrides))
+def unused_keys(task: Mapping[str, Any]) -> list[str]:
+    """Return the top-level keys, with their values, that are no run's and that no value refers to.
+
+    Args:
+        task: a task configuration as plain data, with its interpolations as they stand.
+    """
+    text = repr(task)
     return [
+        f"{key}={shown(value)}"
+        for key, value in task.items()
+        if key not in KEYS and not re.search(rf"\$\{{[^}}]*\b{re.escape(str(key))}\b", text)
+    ]
+
+
+def key_problems(unused: Iterable[str]) -> list[str]:
+    """Return a line for every top-level key that nothing reads."""
+    return [
+        f"A top-level key must be one that is read; got {line}. {known(KEYS)} "
+        "A key of your own must be used by another, as in optimizer.lr='${key}'."
+        for line in unused
+    ]
+
+
+def plain_task(config: DictConfig) -> dict[str, Any]:
+    """Return the resolved task of a configuration whose node `hydra` can't be resolved yet.
+
+    Raises:
+        OmegaConfBaseException: an interpolation can't be resolved, or a value is missing.
+    """
+    values = {str(key): config[key] for key in config if key in KEYS}
+    return {
+        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for key, value in values.items()
+    }
+
+
+def choice_problems(overrides: Iterable[str]) -> list[str]:
+    """Return a line for every key that is taken out, and for every list of choices of one group.
+
+    Hydra would lay such choices one over the other.
+    """
+    lines = list(dict.fromkeys(overrides))
+    choices = (line.partition("=") for line in lines)
+    return [
+        f"A run must have all of its keys; got {line.partition('=')[0]}. Give it another value instead."
+        for line in lines
+        if line.startswith("~") and line[1:].partition("=")[0] in TOP
+    ] + [
         f"A run must have one choice of a group; got {group}={value}. "
         f"Sweep over them: -m {group}={value.strip('[]')}."
         for group, _, value in choices

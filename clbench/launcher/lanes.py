@@ -25,8 +25,8 @@ from omegaconf import DictConfig, OmegaConf
 from clbench.errors import ConfigurationError
 from clbench.launcher.compose import Composer, number
 from clbench.launcher.direct import Direct, DirectReturn, Page, can_go_direct
-from clbench.launcher.folders import labels, typed
-from clbench.launcher.jobs import Job
+from clbench.launcher.folders import labels, typed, unresolved
+from clbench.launcher.jobs import Job, unused_keys
 
 log = logging.getLogger(__name__)
 
@@ -207,4 +207,4 @@ def _current_job(config: DictConfig) -> Job:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     names = labels(plain, hydra.runtime.choices, typed(hydra.overrides.task))
-    return Job(plain, names, Path(hydra.runtime.output_dir))
+    return Job(plain, names, Path(hydra.runtime.output_dir), unused=unused_keys(unresolved(config)))

@@ -4,37 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import importlib
 import inspect
-import math
 import re
-import types
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
-from clbench.errors import ConfigurationError, known, raise_together
+from clbench.errors import ConfigurationError, raise_together
+from clbench.launcher.kinds import WORDS, alternatives, field_problems, hints, is_concrete, shown
 
 
-def make_part(name: str, node: Any, like: Any = None) -> Any:
+def make_part(name: str, node: Any, like: Any = None, kind: type = object) -> Any:
     """Return a part from its configuration `{_target_: class, field: value, …}`.
+
+    The key `name` is the part's label in tables, unless its class has a field of that name.
 
     Args:
         name: of the part: `stream`, `model`, `strategy` or `optimizer`.
         node: its configuration, as plain data.
         like: a part of the same class that differs in plain fields only, which is copied (Hydra takes a
             millisecond and more to make one).
+        kind: what the part must be an instance of.
 
     Raises:
-        ConfigurationError: no such class, unknown or missing fields, values of the wrong type.
+        ConfigurationError: no such class or one of another kind, unknown or missing fields, values of the
+            wrong type.
     """
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigurationError(
-            f"A part must have a class; got {name}={_shown(node)}. Choose one of the group: {name}=…, or set "
+            f"A part must have a class; got {name}={shown(node)}. Choose one of the group: {name}=…, or set "
             f"{name}._target_."
         )
-    node = _with_classes(node)
-    raise_together(_node_problems(name, node))
+    node = _with_classes(_without_label(node))
+    raise_together(_node_problems(name, node, kind))
     from hydra.errors import HydraException
     from hydra.utils import instantiate
 
@@ -45,7 +47,7 @@ def make_part(name: str, node: Any, like: Any = None) -> Any:
         ):  # a class that refuses the values does so below, in Hydra's words
             return _settled(dataclasses.replace(like, **{key: node[key] for key in plain}))
     try:
-        return _settled(instantiate(dict(node), _convert_="all"))
+        part = _settled(instantiate(dict(node), _convert_="all"))
     except ConfigurationError:
         raise
     except HydraException as error:
@@ -54,6 +56,19 @@ def make_part(name: str, node: Any, like: Any = None) -> Any:
             f"A part's class must accept its fields; got {one_line(cause)} "
             f"({name}._target_={node['_target_']}). Correct the fields, or the class."
         ) from error
+    raise_together(_made_problems(name, part, node, kind))
+    return part
+
+
+def _without_label(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a part's configuration without the label that tables call it by."""
+    if "name" not in node:
+        return node
+    try:
+        taken = inspect.signature(locate(node["_target_"])).parameters
+    except Exception:  # what can't be found or called is told later
+        taken = {}
+    return node if "name" in taken else {key: value for key, value in node.items() if key != "name"}
 
 
 def _with_classes(node: Any, hint: Any = None) -> Any:
@@ -68,17 +83,13 @@ def _with_classes(node: Any, hint: Any = None) -> Any:
         return [_with_classes(item, inner) for item in node]
     if not isinstance(node, Mapping):
         return node
-    if "_target_" not in node and _is_concrete(hint):
+    if "_target_" not in node and is_concrete(hint):
         node = {"_target_": f"{hint.__module__}.{hint.__qualname__}", **node}
-    hints: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     if any(isinstance(value, (Mapping, list, tuple)) for value in node.values()):
         with contextlib.suppress(Exception):  # a class that can't be found is told later
-            hints = _hints(locate(node["_target_"]))
-    return {key: _with_classes(value, hints.get(key)) for key, value in node.items()}
-
-
-def _is_concrete(hint: Any) -> bool:
-    return isinstance(hint, type) and dataclasses.is_dataclass(hint) and not inspect.isabstract(hint)
+            found = hints(locate(node["_target_"]))
+    return {key: _with_classes(value, found.get(key)) for key, value in node.items()}
 
 
 def plain_fields(node: Mapping[str, Any]) -> set[str]:
@@ -87,46 +98,74 @@ def plain_fields(node: Mapping[str, Any]) -> set[str]:
     return {key for key, value in node.items() if not key.startswith("_") and isinstance(value, kinds)}
 
 
-def _node_problems(place: str, node: Any) -> Iterable[str]:
-    """Yield a line for every class that can't be found and every field that it doesn't have."""
+def _node_problems(place: str, node: Any, hint: Any = None) -> Iterable[str]:
+    """Yield a line for every class that can't be found or is of another kind, and for its fields.
+
+    Args:
+        place: where the configuration stands.
+        node: the configuration.
+        hint: what the field that holds it is annotated with.
+    """
     if isinstance(node, (list, tuple)):
+        inner = get_args(hint)[0] if get_origin(hint) is tuple else None
         for index, item in enumerate(node):
-            yield from _node_problems(f"{place}.{index}", item)
+            yield from _node_problems(f"{place}.{index}", item, inner)
     if not isinstance(node, Mapping):
         return
+    found: dict[str, Any] = {}
     if "_target_" in node:
-        yield from _target_problems(place, node)
+        try:
+            kind = locate(node["_target_"])
+        except Exception as error:  # a user's module may fail in any way while it is imported
+            yield (
+                f"{place}._target_ must name a class that can be imported; got "
+                f"{place}._target_={node['_target_']} ({one_line(error)}). Check the name, and that its "
+                "module is installed or lies in the working directory."
+            )
+            return
+        is_class = isinstance(kind, type)
+        if not callable(kind) or (is_class and not _is_of(kind, hint)):
+            yield _another_kind(place, node, hint, "which is none")
+            return
+        if is_class and dataclasses.is_dataclass(kind):
+            given = {key: value for key, value in node.items() if key != "_target_"}
+            yield from field_problems(place, kind, given)
+            found = hints(kind)
     for key, item in node.items():
-        yield from _node_problems(f"{place}.{key}", item)
+        yield from _node_problems(f"{place}.{key}", item, found.get(key))
 
 
-def _target_problems(place: str, node: Mapping[str, Any]) -> Iterable[str]:
-    target = node["_target_"]
-    try:
-        kind = locate(target)
-    except Exception as error:  # a user's module may fail in any way while it is imported
-        reason = one_line(error)
-        yield (
-            f"{place}._target_ must name a class that can be imported; got {place}._target_={target} "
-            f"({reason}). Check the name, and that its module is installed or lies in the working directory."
-        )
+def _made_problems(place: str, made: Any, node: Any, hint: Any) -> Iterable[str]:
+    """Yield a line for every part that came out as another kind, as a function may give anything."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
         return
-    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        return
-    fields = {item.name: item for item in dataclasses.fields(kind) if item.init}
-    given = {key: value for key, value in node.items() if not key.startswith("_") and key != "name"}
-    given |= {"name": node["name"]} if "name" in node and "name" in fields else {}
-    for key, value in given.items():
-        if key not in fields:
-            names = known(fields) if fields else "It has none."
-            got = f"{place}.{key}={_shown(value)}"
-            yield f"{kind.__name__} must be given fields that it has; got {got}. {names}"
-        else:
-            yield from _type_problems(f"{place}.{key}", value, _hints(kind).get(key))
-    for key, item in fields.items():
-        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-        if required and key not in given:
-            yield f"{kind.__name__} must be given {place}.{key}; got nothing. Set {place}.{key}=…."
+    if not _is_of(type(made), hint):
+        yield _another_kind(place, node, hint, f"which gives {type(made).__name__}")
+    elif dataclasses.is_dataclass(made):
+        kinds = hints(type(made))
+        for key, item in node.items():
+            yield from _made_problems(f"{place}.{key}", getattr(made, key, None), item, kinds.get(key))
+
+
+def _is_of(kind: type, hint: Any) -> bool:
+    """Tell whether a class is of a kind that a field is annotated with, as far as that names classes."""
+    accepted = alternatives(hint)
+    if any(item in WORDS or not isinstance(item, type) for item in accepted):
+        return True
+    return issubclass(kind, accepted)
+
+
+def _another_kind(place: str, node: Mapping[str, Any], hint: Any, reason: str) -> str:
+    got = f"got {place}._target_={node['_target_']}, {reason}"
+    kinds = [item for item in alternatives(hint) if isinstance(item, type) and item is not type(None)]
+    if not kinds or object in kinds:
+        return f"{place} must be made by a class; {got}. Name one."
+    article = "an" if kinds[0].__name__[0] in "AEIOU" else "a"
+    names = " or ".join(item.__name__ for item in kinds)
+    return (
+        f"{place} must be {article} {names}; {got}. "
+        f"Name a class that inherits from {kinds[0].__module__}.{kinds[0].__qualname__}."
+    )
 
 
 def locate(target: object) -> Any:
@@ -151,58 +190,18 @@ def locate(target: object) -> Any:
     raise ModuleNotFoundError(f"No module named {target!r}")
 
 
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _type_problems(place: str, value: Any, hint: Any) -> Iterable[str]:
-    """Yield a line where a plain value isn't of the plain type that its field is annotated with."""
-    accepted = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a list"}
-    names = [words.get(get_origin(kind) or kind) for kind in accepted if kind is not type(None)]
-    if (value is None and type(None) in accepted) or isinstance(value, Mapping):
-        return
-    if None in names:
-        if all(isinstance(kind, type) and dataclasses.is_dataclass(kind) for kind in accepted):
-            yield f"{place} must be a part {{_target_: class, …}}; got {place}={_shown(value)}. Name a class."
-        return
-    for kind in accepted:
-        plain = get_origin(kind) or kind
-        if plain is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-            return
-        if plain is int and isinstance(value, int) and not isinstance(value, bool):
-            return
-        if plain in (bool, str) and isinstance(value, plain):
-            return
-        if plain is tuple and isinstance(value, (list, tuple)):
-            yield from _item_problems(place, value, get_args(kind)[0])
-            return
-    rule = " or ".join(str(name) for name in names)
-    yield f"{place} must be {rule}; got {place}={_shown(value)}. Correct the value."
-
-
-def _item_problems(place: str, values: Iterable[Any], hint: Any) -> Iterable[str]:
-    """Yield a line for every item of a list of parts that is no part."""
-    for index, value in enumerate(values):
-        if _is_concrete(hint) and not isinstance(value, Mapping):
-            names = ", ".join(item.name for item in dataclasses.fields(hint))
-            got = f"{place}.{index}={_shown(value)}"
-            yield f"{place} must be a list of {{field: value, …}}; got {got}. Fields: {names}."
-
-
 def _settled(value: Any) -> Any:
     """Return a part whose lists are tuples and whose whole numbers in `float` fields are floats."""
     if isinstance(value, (list, tuple)):
         return tuple(_settled(item) for item in value)
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return value
-    hints = _hints(type(value))
+    kinds = hints(type(value))
     changed = {}
     for item in dataclasses.fields(value):
         old = getattr(value, item.name)
         new = _settled(old)
-        floats = float in (get_args(hints[item.name]) or (hints[item.name],))
+        floats = float in alternatives(kinds.get(item.name))
         if floats and isinstance(new, int) and not isinstance(new, bool):
             new = float(new)
         if item.init and (new is not old and (new != old or type(new) is not type(old))):
@@ -214,9 +213,3 @@ def one_line(error: object) -> str:
     """Return an error's message in one line."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     return text or type(error).__name__
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float) and math.isnan(value):
-        return "nan"
-    return "null" if value is None else str(value)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from clbench.launcher.arguments import asks_for_one_run
-from clbench.launcher.folders import typed
-from clbench.launcher.jobs import choice_problems, folder_problems, problems_of
-from clbench.launcher.schema import TOP
+from clbench.launcher.folders import typed, unresolved
+from clbench.launcher.jobs import (
+    choice_problems,
+    folder_problems,
+    key_problems,
+    plain_task,
+    problems_of,
+    unused_keys,
+)
 
 BAD_CONFIGURATION = 2
 """Exit code for a mistake of the user's."""
@@ -37,22 +45,25 @@ class Present(Callback):
         Raises:
             SystemExit: problems were printed. (Any other exception of a callback becomes a warning in Hydra.)
         """
+        if found := choice_problems(typed(config.hydra.overrides.task)):
+            self._stop(found)
         folder = Path(config.hydra.run.dir).absolute()
-        found = [*choice_problems(typed(config.hydra.overrides.task)), *folder_problems(folder)]
+        found += folder_problems(folder)
         if OmegaConf.select(config, "study.grids") and not asks_for_one_run(sys.argv):
             found.append(
                 "A study with grids must be run as a sweep; got a single run. "
                 "Write hydra: {mode: MULTIRUN} into the study, or add -m (hydra.mode=RUN for one run of it)."
             )
-        try:
-            plain = OmegaConf.to_container(OmegaConf.masked_copy(config, list(TOP)), resolve=True)
-        except OmegaConfBaseException:  # `${hydra:…}` can't be read yet; the job itself will check
-            plain = None
-        found += problems_of(plain) if isinstance(plain, dict) else []  # type: ignore[arg-type]
+        found += key_problems(unused_keys(unresolved(config)))
+        with contextlib.suppress(OmegaConfBaseException):  # `${hydra:…}` can't be read yet: the job looks
+            found += problems_of(plain_task(config))
         if found:
-            sys.stderr.write("\n".join(found) + "\n")
-            sys.exit(BAD_CONFIGURATION)
+            self._stop(found)
         Present.folder, Present.is_sweep = folder, False
+
+    def _stop(self, problems: Sequence[str]) -> NoReturn:
+        sys.stderr.write("\n".join(problems) + "\n")
+        sys.exit(BAD_CONFIGURATION)
 
 
 def show(folder: Path) -> None:

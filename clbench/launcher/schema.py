@@ -15,6 +15,9 @@ PARTS = ("stream", "model", "strategy", "optimizer")
 TOP = (*PARTS, "training", "evaluation", "seed", "device", "threads", "memory")
 """The top-level keys that describe a run."""
 
+KEYS = (*TOP, "cache", "study")
+"""All top-level keys that are read."""
+
 
 def mutable(kind: type) -> type:
     """Return an unfrozen copy of a dataclass that Hydra can merge groups into (tuples become lists)."""
