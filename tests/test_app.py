@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,106 @@ BAD = {
     "a type in a part": (["optimizer.lr=fast"], ["optimizer.lr must be a number; got optimizer.lr=fast."]),
     "no sweep": (["seed=1,2"], ["Several values are a sweep; got seed=1,2 in a single run. Add -m"]),
     "no override": (["seed==3", "a[0]=1"], ["got seed==3.", "got a[0]=1."]),
+    "a sign": (
+        ["stream=tabular_file", "stream.path=run=3.csv"],
+        ["""got stream.path=run=3.csv. Write, for the shell and for Hydra, 'stream.path="run=3.csv"'."""],
+    ),
+    "brackets": (["stream.path=x(1).csv"], ["""for Hydra, 'stream.path="x(1).csv"'."""]),
+    "a letter": (["stream=tabular_file", "stream.path=größe.csv"], ["""'stream.path="größe.csv"'."""]),
+    "a letter in a sweep": (
+        ["-m", "stream=tabular_file", "stream.path=größe.csv", "seed=1,2"],
+        ["""'stream.path="größe.csv"'."""],
+    ),
+    "signs in a list": (["stream.path=[a=1,b]"], ["""'stream.path=["a=1","b"]'."""]),
+    "a comma": (["strategy.lam=0.1,"], ["got strategy.lam=0.1,. Leave it out: strategy.lam=0.1."]),
+    "a comma in a sweep": (["-m", "strategy=l2,ewc", "strategy.lam=,0.1"], ["out: strategy.lam=0.1."]),
+    "an argument that the shell took apart": (
+        ["strategy=l2", "strategy.groups=[{pattern:", "kind:bias,", "lam:", "2}]"],
+        ["'strategy.groups=[{pattern: kind:bias, lam: 2}]'."],
+    ),
+    "what the shell made of a brace": (
+        ["strategy=l2", "strategy.groups=[pattern:a]"],
+        ["strategy.groups must be a list of {field: value, …}; got strategy.groups.0=pattern:a. Fields"],
+    ),
+    "an open bracket": (["model.hidden=[8"], ["Brackets must be closed; got model.hidden=[8. Put"]),
+    "a number for a choice": (["strategy=3"], ["one of its group's; got strategy=3. clbench --help"]),
+    "a field of no choice": (["strategy=ewwc", "strategy.lam=3"], ["got strategy=ewwc. Known: adapter,"]),
+    "what hangs on no stream": (
+        ["stream=permuted_digts", "stream.tasks=3", "training.batch_size=300"],
+        ["got stream=permuted_digts. Known: linear_regression,"],
+    ),
+    "one of two that go together": (
+        ["training.epochs=[20,5]", "training.steps=null"],
+        ["got training.epochs=[20,5] (Value"],
+    ),
+    "a field without which another is missing": (
+        ["model=module", "model.factry=x"],
+        ["got model.factry=x. Known: model.exact,"],
+    ),
+    "a choice of several": (["strategy=ewc,l2", "strategy.lam=1"], ["got strategy=ewc,l2 in a single run."]),
+    "one of several and a bound": (
+        ["strategy=ewc,l2", "strategy.lam=-1"],
+        ["got strategy=ewc,l2 in a single run.", "got strategy.lam=-1.0."],
+    ),
+    "a field of training": (
+        ["+training.patience=3"],
+        ["Training must be given fields that it has; got training.patience=3. Known: batch_size,"],
+    ),
+    "fields of training in a sweep": (
+        ["-m", "+training.patience=3,4", "+evaluation.x=1"],
+        ["training.patience=3. Known", "training.patience=4. Known", "evaluation.x=1. Known: full,"],
+    ),
+    "a key that nothing reads": (
+        ["+save_model=true"],
+        ["A top-level key must be one that is read; got save_model=true. Known: cache,"],
+    ),
+    "keys that nothing reads": (
+        ["-m", "+save_model=true,false", "seed=1,2"],
+        ["got save_model=true. Known", "got save_model=false. Known"],
+    ),
+    "one the long way": (
+        ["-m", "+save_model=true", "seed=1,2", "hydra.job.chdir=true"],
+        ["got save_model=true. Known"],
+    ),
+    "a key taken out": (["~seed"], ["A run must have all of its keys; got ~seed. Give"]),
+    "a part taken out": (["-m", "~model", "seed=1,2"], ["A run must have all of its keys; got ~model. Give"]),
+    "an optimiser as a strategy": (
+        ["strategy=own", "strategy._target_=clbench.optimizers.Adam"],
+        ["strategy must be a Strategy; got strategy._target_=clbench.optimizers.Adam, which is none."],
+    ),
+    "a model as a stream": (
+        ["-m", "stream=own", "stream._target_=clbench.models.MLP", "seed=1,2"],
+        ["stream must be a StreamSource; got stream._target_=clbench.models.MLP, which is none."],
+    ),
+    "a module as a model": (
+        ["model=own", "model._target_=clbench.models.mlp"],
+        ["model must be a Model; got model._target_=clbench.models.mlp, which is none."],
+    ),
+    "a dictionary as an optimiser": (
+        ["optimizer._target_=builtins.dict"],
+        ["optimizer must be an Optimizer; got optimizer._target_=builtins.dict, which is none."],
+    ),
+    "a function as a strategy": (
+        ["strategy=own", "strategy._target_=os.getcwd"],
+        ["strategy must be a Strategy; got strategy._target_=os.getcwd, which gives str. Name a class"],
+    ),
+    "no importance": (
+        ["strategy=ewc", "strategy.importance._target_=clbench.optimizers.Adam"],
+        ["strategy.importance must be an Importance; got strategy.importance._target_=clbench.opt"],
+    ),
+    "Hydra's own keys in a part": (
+        ["strategy=l2", "+strategy._recursive_=false", "+strategy.importance._partial_=true"],
+        [
+            "got strategy._recursive_=false. Known: anchor",
+            "strategy.importance._partial_=true. It has",
+        ],
+    ),
+    "a mapping for a number": (["optimizer.lr={}"], ["optimizer.lr must be a number; got optimizer.lr={}."]),
+    "a list for a number": (["model.hidden=[[]]"], ["model.hidden.0 must be a whole number; got"]),
+    "a number for a text": (
+        ["stream=tabular_file", "stream.path=3"],
+        ["""stream.path must be text or a list; got stream.path=3. Quote it: 'stream.path="3"'."""],
+    ),
     "a negative λ": (["strategy=l2", "strategy.lam=-1"], ["got strategy.lam=-1"]),
     "a NaN λ": (["strategy=l2", "strategy.lam=nan"], ["got strategy.lam=nan"]),
     "no tasks": (["stream=permuted_digits", "stream.tasks=0"], ["got stream.tasks=0"]),
@@ -116,6 +217,41 @@ def test_bad_input_is_one_line_each_and_nothing_is_trained(clbench, tmp_path, na
     assert all(line.endswith((".", "…")) and "Traceback" not in line for line in lines)
     assert [path.name for path in tmp_path.iterdir()] == ["blocked"]
     assert clbench.shown == []
+
+
+@pytest.mark.parametrize("words", [(), ("-m", "seed=1,2"), ("-m", "seed=1,2", "hydra/launcher=basic")])
+def test_a_number_from_the_environment_is_a_text_and_the_advice_works(clbench, monkeypatch, words):
+    monkeypatch.setenv("LR", "0.01")
+    code, lines = clbench(*words, "optimizer.lr=${oc.env:LR}", *SMALL)
+    assert code == 2
+    assert "must be a number; got optimizer.lr=0.01, which is a text." in lines[-1]
+    advice = lines[-1].partition("from the environment, ")[2].strip(".")
+    (word,) = shlex.split(advice.replace("oc.env:…", "oc.env:LR"))
+    assert clbench(*words, word, *SMALL) == (0, [])
+
+
+def test_a_key_of_ones_own_may_lend_its_value(clbench, tmp_path):
+    code, lines = clbench("-m", "+width=3,5", "model.hidden=[${width}]", *SMALL[:2], SMALL[3])
+    assert (code, lines) == (0, [])
+    (file,) = tmp_path.rglob("runs.csv")
+    assert sorted(pd.read_csv(file)["model.hidden"]) == ["[3]", "[5]"]
+
+
+@pytest.mark.parametrize("more", [(), ("hydra/launcher=basic",)])
+def test_a_label_of_ones_own_stands_in_the_table(clbench, tmp_path, more):
+    code, lines = clbench("-m", "strategy=l2", "+strategy.name=mine,yours", *SMALL, *more)
+    assert (code, lines) == (0, [])
+    (file,) = tmp_path.rglob("runs.csv")
+    assert sorted(pd.read_csv(file)["strategy"]) == ["mine", "yours"]
+
+
+def test_errors_know_the_folder_and_the_file_that_a_command_reads(clbench, tmp_path):
+    (tmp_path / "strategy").mkdir()
+    (tmp_path / "strategy" / "gentle.yaml").write_text("defaults: [l2, _self_]\nlam: 0.5\n")
+    (tmp_path / "mine.yaml").write_text("defaults: [config, {override strategy: gentle}, _self_]\n")
+    for words in (["strategy=gentle"], ["-m", "strategy=gentle,l2"], ["--config-name", "mine"]):
+        code, lines = clbench("--config-dir", str(tmp_path), *words, "optimizer.lrr=1", "strategy.lam=2")
+        assert (code, len(lines)) == (2, 1) and "got optimizer.lrr=1. Known: optimizer.beta1" in lines[0]
 
 
 def test_one_run_leaves_its_files_and_is_shown(clbench, tmp_path):

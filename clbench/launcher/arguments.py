@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
-from hydra.errors import HydraException
 
+from clbench.launcher.grammar import parsed, quoted
 from clbench.launcher.places import GROUP, root
 from clbench.launcher.schema import PARTS, TOP
 
@@ -98,34 +96,25 @@ def asks_for_one_run(arguments: Sequence[str]) -> bool:
 
 def _as_sweep(word: str) -> str:
     """Return an override of one value as a sweep of one value; any other word as it is."""
-    override = _parsed(word)
+    override = parsed(word)
     text = word.partition("=")[2].strip()
     if override is None or override.is_sweep_override():
         return word
     # Hydra takes the quotes off a single choice, and a text such as "1" would become a number.
-    for choice in (text, QuotedString(text, Quote.double).with_quotes()):
+    for choice in (text, quoted(text)):
         swept = f"{override.get_key_element()}=choice({choice})"
-        if (sweep := _parsed(swept)) is not None:
+        if (sweep := parsed(swept)) is not None:
             (value,) = sweep.sweep_string_iterator()
-            job = _parsed(f"k={value}")
+            job = parsed(f"k={value}")
             if job is not None and repr(job.value()) == repr(override.value()):
                 return swept
     return word
 
 
-def _parsed(word: str) -> Override | None:
-    try:
-        return OverridesParser.create().parse_override(word)
-    except HydraException:
-        return None
-
-
 def _swept_choices(line: CommandLine) -> set[str]:
     """Return the choices that differ between the jobs of a command, as far as they can be known."""
     words = [word for word in line.overrides if any(sign in word for sign in ",(")]
-    keys = [
-        item.key_or_group for item in map(_parsed, words) if item is not None and item.is_sweep_override()
-    ]
+    keys = [item.key_or_group for item in map(parsed, words) if item is not None and item.is_sweep_override()]
     keys += [key.partition(".")[0] for key in _keys_of_studies(line)]
     choices = {key for key in keys if "." not in key}
     # What is swept beside a run's own keys, such as the studies, may choose any part.

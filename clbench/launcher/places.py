@@ -97,13 +97,23 @@ class StudySearchPath(SearchPathPlugin):
         search_path.append(provider="clbench", path=f"{StudySource.scheme()}://{root() / GROUP}")
 
 
-def compose(overrides: Sequence[str]) -> DictConfig:
-    """Return the task configuration of one job, composed by Hydra outside the application."""
+def compose(overrides: Sequence[str], name: str = "config", folder: Path | None = None) -> DictConfig:
+    """Return the task configuration of one job, composed by Hydra outside the application.
+
+    Args:
+        overrides: the job's.
+        name: of the primary configuration.
+        folder: of further configuration, as `--config-dir` gives it.
+    """
     from hydra import compose, initialize_config_dir
 
     register()
-    with initialize_config_dir(config_dir=conf(), version_base="1.3", job_name="clbench"):
-        return compose("config", list(overrides))
+    folders = [conf()] if folder is None else [conf(), str(folder.absolute())]
+    # The primary configuration is looked for before the search path is known.
+    folders.sort(key=lambda place: not (Path(place) / f"{name}.yaml").is_file())
+    further = [f"hydra.searchpath=['file://{place}']" for place in folders[1:]]
+    with initialize_config_dir(config_dir=folders[0], version_base="1.3", job_name="clbench"):
+        return compose(name, [*further, *overrides])
 
 
 def register() -> None:
