@@ -54,11 +54,11 @@ def test_one_value_goes_to_what_a_study_or_its_parameters_choose(clbench, tmp_pa
     study(tmp_path, "grid", "{strategy: 'l2,ewc'}")
     study(tmp_path, "one", "{seed: '3'}", "override /strategy: l2")
     study(tmp_path, "two", "{seed: '3'}", "override /strategy: ewc")
-    for name in ("grid", "one,two"):
+    for number, name in enumerate(("grid", "one,two")):
         command = ("-m", "--config-dir", ".", f"experiments={name}", "strategy.lam=7", *SMALL)
-        code, lines = clbench(*command, f"hydra.sweep.dir={name}")
+        code, lines = clbench(*command, f"hydra.sweep.dir=out{number}")
         assert (code, lines) == (0, [])
-        runs = runs_of(tmp_path / name)
+        runs = runs_of(tmp_path / f"out{number}")
         assert runs[["strategy", "lam"]].values.tolist() == [["ewc", 7], ["l2", 7]]
 
 

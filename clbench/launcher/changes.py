@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from clbench.launcher.folders import NOT_SHAPING
+from clbench.launcher.grammar import parsed
 from clbench.launcher.grids import Grid
 from clbench.launcher.places import GROUP
 
@@ -63,7 +63,7 @@ def _fixed(key: str, study: DictConfig) -> str:
 
 def _plain(text: str) -> str:
     """Return a value so that equal ones are spelled alike: `[16,8]` and `[16, 8]`, 0.1 and 1e-1."""
-    try:
-        return repr(float(text))
-    except ValueError:
-        return repr(yaml.safe_load(text))
+    override = parsed(f"value={text}")
+    value = text if override is None else override.value()
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return repr(float(value)) if is_number else repr(value)

@@ -21,10 +21,10 @@ from omegaconf.errors import OmegaConfBaseException
 from clbench.errors import ConfigurationError, raise_together
 from clbench.launcher.changes import changes, is_change
 from clbench.launcher.claims import claim_problems
+from clbench.launcher.grammar import parsed, written
 from clbench.launcher.grids import Grid, expand
-from clbench.launcher.jobs import choice_problems, folder_problems, problems_of
+from clbench.launcher.jobs import choice_problems, folder_problems, plain_task, problems_of
 from clbench.launcher.places import GROUP
-from clbench.launcher.schema import TOP
 
 log = logging.getLogger(__name__)
 
@@ -152,18 +152,28 @@ class Sweep:
     def _problems(self, overrides: list[str]) -> list[str]:
         try:
             config = self.loader.load_sweep_config(self.config, overrides)
-            plain = OmegaConf.to_container(OmegaConf.masked_copy(config, list(TOP)), resolve=True)
+            return problems_of(plain_task(config))
         except (HydraException, OmegaConfBaseException) as error:
             return [str(error).splitlines()[0]]
-        assert isinstance(plain, dict)
-        return problems_of({str(name): value for name, value in plain.items()})
 
     def _studies(self, given: Grid) -> list[tuple[Grid, list[Grid]]]:
         """Return each study's choice, as an axis, with its grids."""
         names = given.get(GROUP, [])
         if len(names) < 2:
             return [({}, self._grids(self.config))]
-        return [({GROUP: [name]}, self._grids(self._study(name))) for name in names]
+        studies = {name: self._study(name) for name in names}
+        raise_together(line for item in studies.items() for line in self._machinery_problems(*item))
+        return [({GROUP: [name]}, self._grids(config)) for name, config in studies.items()]
+
+    def _machinery_problems(self, name: str, config: DictConfig) -> list[str]:
+        """Return a line for what a study among several chooses, of which a sweep has but one."""
+        return [
+            f"Studies that are swept share one {part}; got {GROUP}={name}, which chooses "
+            f"{config.hydra.runtime.choices[f'hydra/{part}']} with settings of its own. "
+            f"Run it by itself, or choose for all: hydra/{part}=…."
+            for part in ("launcher", "sweeper")
+            if config.hydra[part] != self.config.hydra[part]
+        ]
 
     def _grids(self, config: DictConfig) -> list[Grid]:
         """Return the grids of `study.grids`, if the configuration has any."""
@@ -176,13 +186,28 @@ class Sweep:
                 f"study.grids must be a list of mappings from keys to values; got study.grids={plain}. "
                 'Write for example: [{strategy: l2, strategy.lam: "0.1,1", seed: "range(10)"}].'
             )
-        return [{str(key): self._axis(str(key), value) for key, value in grid.items()} for grid in plain]
+        return [
+            {str(key): self._axis(f"study.grids.{number}", str(key), value) for key, value in grid.items()}
+            for number, grid in enumerate(plain)
+        ]
 
-    def _axis(self, key: str, value: Any) -> list[str]:
-        """Return the values of a grid's key: a YAML list, or a text as on the command line."""
+    def _axis(self, place: str, key: str, value: Any) -> list[str]:
+        """Return the values of a grid's key: a YAML list, or a text as on the command line.
+
+        Raises:
+            ConfigurationError: the text can't be read; names its place in the study.
+        """
         if isinstance(value, list):
-            return [_text(item) for item in value]
-        return self._values(self.parser.parse_override(f"{key}={_text(value)}"))
+            return [written(item) for item in value]
+        text = value if isinstance(value, str) else written(value)
+        override = parsed(f"{key}={text}")
+        if override is None:
+            raise ConfigurationError(
+                f"A grid's text is read as on the command line; got {place}.{key}={text}, which can't be. "
+                f'Write a list of values as they are: {key}: ["…"].'
+            )
+        override.config_loader = self.loader
+        return self._values(override)
 
     def _values(self, override: Override) -> list[str]:
         if not override.is_sweep_override():
@@ -196,12 +221,3 @@ class Sweep:
 
     def _is_group(self, key: str) -> bool:
         return bool(self.loader.get_group_options(key, results_filter=None))
-
-
-def _text(value: Any) -> str:
-    """Return a YAML value as it is written on the command line."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return "[" + ",".join(_text(item) for item in value) + "]"
-    return str(value)
