@@ -188,6 +188,18 @@ def test_joint_need_not_learn_in_later_stages(tmp_path):
     assert findings_of(tmp_path, {("joint", None, 0): outcome}) == {}
 
 
+def test_a_loss_that_was_never_finite_is_not_laid_to_lambda(tmp_path):
+    runs = {}
+    for seed in range(3):
+        step = None if seed else 30
+        runs["l2", 1.0, seed] = outcome_of(1.0, seed, status="diverged", diverged_after=step)
+    found = findings_of(tmp_path, runs)
+    first, later = found["never_finite"], found["diverged"]
+    assert "2 of 3 runs was not finite at step 0" in first.text and "initialisation" in first.text
+    assert "λ" not in first.text.partition(":")[2] and "learning rate" not in first.text
+    assert "1 of 3 runs diverged after step 30" in later.text
+
+
 def test_divergence_is_told_with_its_step(tmp_path):
     runs = healthy_runs()
     for seed, step in ((1, 14), (3, 17)):

@@ -21,11 +21,15 @@ def diverged(runs: pd.DataFrame) -> list[Finding]:
     found = []
     for shared, rows in group_by(runs, setting_columns(runs)):
         lost = rows[rows["status"] == "diverged"]
+        if "diverged_after" in lost:
+            unfit = lost[lost["diverged_after"].isna()]
+            found += _not_finite_at_first(shared, len(rows), unfit)
+            lost = lost.drop(unfit.index)
         if lost.empty:
             continue
         when = ""
-        if "diverged_after" in lost and lost["diverged_after"].notna().any():
-            steps = sorted({int(step) for step in lost["diverged_after"].dropna()})
+        if "diverged_after" in lost:
+            steps = sorted({int(step) for step in lost["diverged_after"]})
             when = f" after step {steps[0]}" + (
                 f" (the last one after step {steps[-1]})" if steps[1:] else ""
             )
@@ -35,6 +39,17 @@ def diverged(runs: pd.DataFrame) -> list[Finding]:
         text = f"{name_of(shared)}: {len(lost)} of {len(rows)} runs diverged{when}. Try {smaller}."
         found.append(Finding("diverged", text, tuple(lost["run"])))
     return found
+
+
+def _not_finite_at_first(shared: dict[str, object], count: int, lost: pd.DataFrame) -> list[Finding]:
+    """Return what to say of runs whose loss was never finite, which no learning rate and no λ explains."""
+    if lost.empty:
+        return []
+    text = (
+        f"{name_of(shared)}: the loss of {len(lost)} of {count} runs was not finite at step 0, before any "
+        "training. Look at the size of the inputs and targets, and at the model's initialisation."
+    )
+    return [Finding("never_finite", text, tuple(lost["run"]))]
 
 
 def lambda_without_effect(runs: pd.DataFrame) -> list[Finding]:

@@ -8,9 +8,11 @@ import torch
 
 from clbench.config import Run, fingerprint
 from clbench.engine.optimize import heads_problems
-from clbench.engine.scores import SCORES
-from clbench.errors import ConfigurationError, known
-from clbench.streams.base import Stream
+from clbench.errors import ConfigurationError
+from clbench.models.base import Layout
+from clbench.models.contract import draw_parameters, layout_problems
+from clbench.streams.base import Stream, generator
+from clbench.streams.door import Door
 
 
 def find_problems(runs: Sequence[Run]) -> list[str]:
@@ -18,15 +20,18 @@ def find_problems(runs: Sequence[Run]) -> list[str]:
     found: dict[str, None] = {}
     seen: set[str] = set()
     streams: dict[str, Stream | list[str]] = {}
+    models: dict[str, Layout | list[str]] = {}
     for run in runs:
         key = fingerprint(run.stream, run.model, run.strategy, run.optimizer, run.training, run.evaluation)
         if key not in seen:
             seen.add(key)
-            found.update(dict.fromkeys(_problems_of(run, streams)))
+            found.update(dict.fromkeys(_problems_of(run, streams, models)))
     return list(found)
 
 
-def _problems_of(run: Run, streams: dict[str, Stream | list[str]]) -> list[str]:
+def _problems_of(
+    run: Run, streams: dict[str, Stream | list[str]], models: dict[str, Layout | list[str]]
+) -> list[str]:
     found = [
         *run.strategy.problems(),
         *run.optimizer.problems(),
@@ -40,15 +45,14 @@ def _problems_of(run: Run, streams: dict[str, Stream | list[str]]) -> list[str]:
     stream = streams[source]
     if isinstance(stream, list):
         return found + stream
-    of_model = run.model.problems(stream)
-    if of_model:
-        found += of_model
+    model = fingerprint(run.stream, run.model)
+    if model not in models:
+        models[model] = _laid_out(run, stream)
+    layout = models[model]
+    if isinstance(layout, list):
+        found += layout
     else:
-        layout = run.model.layout(stream)
         found += run.strategy.fit_problems(stream, layout) + heads_problems(run.training, layout, stream)
-    for name in stream.scores:
-        if name not in SCORES:
-            found.append(f"A stream's scores must be known; got scores={name}. {known(SCORES)}")
     size, name = min((len(task.train), task.name) for task in stream.tasks)
     if run.training.batch_size > size:
         found.append(
@@ -64,9 +68,23 @@ def _built(run: Run) -> Stream | list[str]:
     if found := run.stream.problems():
         return found
     try:
-        return run.stream.build(run.seed)
+        return Door().build(run.stream, run.seed)
     except ConfigurationError as error:
         return list(error.problems)
+
+
+def _laid_out(run: Run, stream: Stream) -> Layout | list[str]:
+    """Return the model's layout, or its problems; the initialisation of one seed is tried."""
+    if found := run.model.problems(stream):
+        return found
+    layout = run.model.layout(stream)
+    if found := layout_problems(run.model, layout):
+        return found
+    try:
+        draw_parameters(run.model, stream, layout, generator(run.seed, "init"))
+    except ConfigurationError as error:
+        return list(error.problems)
+    return layout
 
 
 def _device_problems(name: str) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from clbench.config import Evaluation, Run, Training, fingerprint
 from clbench.streams.base import Stream, generator
+from clbench.streams.door import Door
 
 BLOCK_ROWS = 256
 """Rows of one forward pass in an evaluation; fixed, since a product's bits may depend on its rows."""
@@ -38,8 +39,12 @@ def build_streams(runs: Sequence[Run]) -> list[Stream]:
 
     They are built by one thread: some functions share out even a few hundred numbers among all threads, which
     takes longer, much longer on a busy machine, and may round the numbers at the seams in another way.
+
+    Raises:
+        ConfigurationError: a stream breaks a promise of `Stream`.
     """
     built: dict[str, Stream] = {}
+    door = Door()
     found = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -47,7 +52,7 @@ def build_streams(runs: Sequence[Run]) -> list[Stream]:
         for run in runs:
             key = fingerprint(run.stream, run.seed)
             if key not in built:
-                built[key] = run.stream.build(run.seed)
+                built[key] = door.build(run.stream, run.seed)
             found.append(built[key])
     finally:
         torch.set_num_threads(threads)

@@ -105,7 +105,7 @@ def compose_result(run: Run, number: int, leaf: Phase, outcomes: Mapping[str, Ou
         samples=sum(record.samples for record in records),
         seconds=sum(outcomes[phase.key].seconds / len(phase.heirs) for phase in path),
         trained_here=sum(phase.heirs[0] == number and not outcomes[phase.key].stored for phase in trained),
-        diverged_after=(int(step[-1]) if len(step) else 0) if diverged else None,
+        diverged_after=int(step[-1]) if diverged and len(step) else None,
         message=failed or (_divergence(step) if diverged else None),
         function=_function(stream, records, lanes) if is_curve(stream) and not failed else None,
         program={"lanes": max((outcomes[phase.key].lanes for phase in trained), default=0)},
@@ -132,8 +132,12 @@ def _joined(stages: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def _divergence(step: np.ndarray) -> str:
-    last = int(step[-1]) if len(step) else 0
-    return f"The loss was no longer finite after step {last}. Try a smaller learning rate or λ."
+    if not len(step):
+        return (
+            "The loss was not finite at step 0, before any training. Look at the size of the inputs and "
+            "targets, and at the model's initialisation."
+        )
+    return f"The loss was no longer finite after step {step[-1]}. Try a smaller learning rate or λ."
 
 
 def _function(stream: Stream, records: list[StageRecord], lanes: list[int]) -> LearnedFunction:

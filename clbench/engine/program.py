@@ -13,6 +13,7 @@ from clbench.engine.data import LaneData, Rows
 from clbench.engine.losses import output_errors
 from clbench.lanes import stack
 from clbench.models.base import Layout, Network
+from clbench.models.contract import draw_parameters
 from clbench.strategies.base import Batch, Strategy
 from clbench.strategies.learner import Learner
 from clbench.streams.base import Stream, generator
@@ -167,7 +168,7 @@ def initial_theta(runs: Sequence[Run], streams: Sequence[Stream]) -> Tensor:
     for run, stream in zip(runs, streams, strict=True):
         key = (run.seed, id(stream))
         if key not in drawn:
-            tensors = run.model.initialise(stream, generator(run.seed, "init"))
-            drawn[key] = run.model.layout(stream).pack(tensors)
+            layout, random = run.model.layout(stream), generator(run.seed, "init")
+            drawn[key] = draw_parameters(run.model, stream, layout, random)
         rows.append(drawn[key])
     return torch.stack(rows)

@@ -163,7 +163,8 @@ def outcome(summary: Mapping[str, Any]) -> float | Exception:
 
 def _ending(summary: Mapping[str, Any]) -> str:
     if summary["status"] == "diverged":
-        return f"diverged after step {summary['diverged_after']}"
+        step = summary["diverged_after"]
+        return "not finite at step 0" if step is None else f"diverged after step {step}"
     if summary["status"] == "failed":
         return f"failed: {summary['message']}"
     return f"done: {summary['steps']} steps, acc {summary['acc']:.6g}"

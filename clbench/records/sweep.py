@@ -94,7 +94,7 @@ def tabulate(summaries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
     )
     header = ["run", "strategy", "lam", "seed", "stream", *varying, "status", *finals, *METRICS]
     header += ["steps", "samples", "seconds"]
-    if any(row.get("diverged_after") is not None for row in rows):
+    if any(row["status"] == "diverged" for row in rows):
         header.append("diverged_after")
     return rows, header
 
