@@ -59,7 +59,7 @@ KINDS = {
     "running": lambda: nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)),
     "dropout": lambda: nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 3)),
     "harmless": lambda: nn.Sequential(
-        nn.Linear(6, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.Dropout(0.0), nn.Linear(8, 3)
+        nn.Linear(6, 8), nn.LayerNorm(8), nn.Dropout(0.0), nn.Softmax(dim=1), nn.Linear(8, 3)
     ),
 }
 
@@ -179,10 +179,49 @@ class Noise(nn.Module):
 
 
 class Branching(nn.Linear):
-    """A module whose way depends on its data."""
+    """A module whose way depends on its data, sample by sample."""
 
     def forward(self, x):
-        return super().forward(x if x.sum() > 0 else -x)
+        return super().forward(torch.stack([row if row.sum() > 0 else -row for row in x]))
+
+
+class OverBatch(nn.Module):
+    """A linear layer, and after it something that mixes the samples of a batch."""
+
+    def __init__(self, mix, blank=False):
+        super().__init__()
+        self.layer, self.head, self.mix = nn.Linear(6, 8), nn.Linear(8, 3), mix
+        if blank:  # at the start all outputs are 0, whatever the batch
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
+
+    def forward(self, x):
+        return self.head(self.mix(self.layer(x)))
+
+
+MIXES = {
+    "norm": nn.BatchNorm1d(8, track_running_stats=False),
+    "softmax": nn.Softmax(dim=0),
+    "mean": lambda x: x - x.mean(0),
+    "largest": lambda x: x / x.norm(dim=1).max(),
+    "neighbour": lambda x: x + 0.1 * x.roll(1, 0),
+    "attention": lambda x: nn.functional.scaled_dot_product_attention(x[None], x[None], x[None])[0],
+    "alone": lambda x: x.squeeze(),
+}
+
+
+def over_batch(name, blank=False):
+    return OverBatch(MIXES[name], blank)
+
+
+@pytest.mark.parametrize("blank", [False, True])
+@pytest.mark.parametrize("name", MIXES)
+def test_outputs_that_depend_on_the_batch_are_refused_in_one_line(name, blank):
+    stream = make_stream()
+    stream.inputs.normal_(generator=torch.Generator().manual_seed(2))
+    (line,) = Module(over_batch, {"name": name, "blank": blank}).problems(stream)
+    assert "must not depend on the rest of its batch; got model.factory=over_batch" in line
+    assert "track_running_stats" not in line and "\n" not in line
 
 
 def branching():
@@ -200,7 +239,7 @@ def branching():
         (Module(kind, {"name": "empty"}), "must have parameters"),
         (Module(kind, {"name": "lazy"}), "weight, bias"),
         (Module(kind, {"name": "narrow"}), "RuntimeError"),
-        (Module(kind, {"name": "wide"}), "returned [2, 4]"),
+        (Module(kind, {"name": "wide"}), "returned [8, 4]"),
         (Module(kind, {"name": "running"}), "1.running_mean, 1.running_var, 1.num_batches_tracked"),
         (Module(kind, {"name": "dropout"}), "random numbers"),
         (Module(Noise), "directions"),
@@ -213,7 +252,7 @@ def test_what_belongs_to_no_lane_is_refused_in_one_line(model, said):
     stream.inputs.normal_(generator=torch.Generator().manual_seed(2))
     (line,) = model.problems(stream)
     assert said in line
-    assert "\n" not in line
+    assert "\n" not in line and "track_running_stats" not in line
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +14,8 @@ from torch.nn.parameter import UninitializedTensorMixin
 
 from clbench.models.base import Layout, Model, Network, Parameter
 from clbench.models.module_network import ModuleNetwork
+from clbench.models.module_trial import global_generator, mixing, outputs_twice, told, trial_samples
 from clbench.streams.base import Stream
-
-_BUILDING = threading.Lock()
-"""Modules draw from torch's global generator, which is seeded, used and restored by one thread at a time."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,8 @@ class Module(Model):
 
     The module takes `[batch, *features]` and returns `[batch, outputs]`. What belongs to no lane is
     refused: buffers that the forward pass changes (running statistics) or that are drawn at the start,
-    and random numbers in the forward pass (dropout).
+    and random numbers in the forward pass (dropout). So is what mixes the samples of a batch (batch norm,
+    softmax or attention over it): evaluation and importance cut batches as they need.
 
     Args:
         factory: a class or function that returns the module, or its dotted path. Its arguments named
@@ -49,7 +47,7 @@ class Module(Model):
         except Exception as error:  # whatever a user's factory raises is a problem of the configuration
             return [
                 "The module must be built by model.factory and model.kwargs; got "
-                f"model.factory={_name(self.factory)}: {_told(error)}. "
+                f"model.factory={_name(self.factory)}: {told(error)}. "
                 "Give a class of the module or its dotted path, and the arguments it needs."
             ]
         if not isinstance(first, nn.Module):
@@ -95,8 +93,7 @@ class Module(Model):
         given = {"features": stream.features, "outputs": stream.outputs, "tokens": stream.tokens}
         asked = inspect.signature(factory).parameters
         arguments = {name: value for name, value in given.items() if name in asked} | dict(self.kwargs)
-        with _BUILDING, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with global_generator(seed):
             return factory(**arguments)
 
     def _nameless(self) -> list[str]:
@@ -124,16 +121,16 @@ class Module(Model):
                 f"{', '.join(drawn)}. Make them parameters with requires_grad=False."
             )
         before = {name: value.clone() for name, value in module.named_buffers()}
-        samples = stream.inputs[:2] if stream.tokens is not None else stream.inputs[:2].float()
+        samples = trial_samples(stream.inputs if stream.tokens is not None else stream.inputs.float())
         try:
-            outputs, again = _twice(module, samples)
+            outputs, again = outputs_twice(module, samples)
         except Exception as error:  # whatever a user's forward pass raises
-            return [*found, f"The module must take the stream's inputs; {named}: {_told(error)}."]
+            return [*found, f"The module must take the stream's inputs; {named}: {told(error)}."]
         changed = [n for n, value in module.named_buffers() if not torch.equal(value, before[n])]
         if changed:
             found.append(
                 "Lanes can't be stacked over buffers that the forward pass changes (running statistics); "
-                f"{named} with {', '.join(changed)}. Use LayerNorm, GroupNorm or track_running_stats=False."
+                f"{named} with {', '.join(changed)}. Use LayerNorm or GroupNorm."
             )
         elif isinstance(outputs, Tensor) and not torch.equal(outputs, again):
             found.append(
@@ -146,6 +143,11 @@ class Module(Model):
             found.append(
                 f"The module must return [batch, {stream.outputs}]; {named}, which returned {shape} for "
                 f"{len(samples)} samples. Name an argument of the factory outputs to be given the number."
+            )
+        if not found and (how := mixing(module, samples)):
+            found.append(
+                f"A sample's output must not depend on the rest of its batch; {named}, {how}. Use LayerNorm "
+                "or GroupNorm for batch norm, and take softmax and attention within a sample."
             )
         return found or self._unstackable(module, stream, samples, named)
 
@@ -161,15 +163,9 @@ class Module(Model):
         except Exception as error:  # vmap refuses in many ways
             return [
                 f"torch.func.vmap can't stack the lanes of this module; {named} with model.exact=false: "
-                f"{_told(error)}. Use model.exact=true."
+                f"{told(error)}. Use model.exact=true."
             ]
         return []
-
-
-def _twice(module: nn.Module, samples: Tensor) -> tuple[Any, Any]:
-    """Return two outputs of one module for the same samples, leaving the global generator as it was."""
-    with _BUILDING, torch.random.fork_rng(devices=[]), torch.no_grad():
-        return module(samples), module(samples)
 
 
 def _find(path: str) -> Callable[..., nn.Module]:
@@ -186,9 +182,3 @@ def _name(factory: Callable[..., nn.Module] | str | None) -> str:
 
 def _names(named: Any, wanted: Callable[[Any], bool]) -> str:
     return ", ".join(name for name, value in named if wanted(value))
-
-
-def _told(error: Exception) -> str:
-    """Return the kind and the first line of an error."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}"
