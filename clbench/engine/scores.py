@@ -43,10 +43,14 @@ def rmse(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def r2(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return 1 − Σ(o − y)² / Σ(y − ȳ)², averaged over the outputs, `[lane]`."""
+    """Return 1 − Σ(o − y)² / Σ(y − ȳ)², averaged over the outputs, `[lane]`.
+
+    An output whose target is constant counts 1 where it is met exactly and 0 otherwise.
+    """
     residual = (outputs - targets).square().sum(1)
     total = (targets - targets.mean(1, keepdim=True)).square().sum(1)
-    return (1 - residual / total).mean(1)
+    constant = targets.amin(1) == targets.amax(1)
+    return torch.where(constant, (residual == 0).to(total.dtype), 1 - residual / total).mean(1)
 
 
 SCORES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
