@@ -14,7 +14,7 @@ from pyarrow import csv as arrow_csv
 
 from clbench.errors import ConfigurationError
 from clbench.records.files import row_bytes
-from clbench.records.run import SUMMARY
+from clbench.records.run import SUBSET, SUMMARY
 from clbench.records.sweep import read_summaries, settings_of, tabulate
 
 TEXT = ("run", "strategy", "stream", "status", "task", "split")
@@ -29,6 +29,7 @@ class Results:
         runs: one row per run, as in `runs.csv`.
         losses: all runs' `losses.csv` with `run`, `strategy`, `lam` and `seed` in front.
         training: all runs' `training.csv`, likewise.
+        subset: all runs' `subset.csv`, likewise: the ends of stages as the points between them are evaluated.
     """
 
     def __init__(self, folder: Path, runs: pd.DataFrame) -> None:
@@ -44,6 +45,12 @@ class Results:
     def losses(self) -> pd.DataFrame:
         """Losses and scores of all runs at all evaluation points."""
         return self.read("losses.csv")
+
+    @functools.cached_property
+    def subset(self) -> pd.DataFrame:
+        """Step 0 and ends of stages on the fixed subset, of all runs with splits that are larger than it."""
+        having = self.runs[[(self.run_folder(run) / SUBSET).exists() for run in self.runs["run"]]]
+        return Results(self.folder, having).read(SUBSET)
 
     @functools.cached_property
     def training(self) -> pd.DataFrame:

@@ -35,17 +35,21 @@ def score_matrix(losses: pd.DataFrame, metric: str | None = None, split: str = "
     return curve.groupby(level="stage").tail(1).droplevel("step")
 
 
-def run_metrics(losses: pd.DataFrame, metric: str | None = None) -> dict[str, float]:
+def run_metrics(
+    losses: pd.DataFrame, metric: str | None = None, subset: pd.DataFrame | None = None
+) -> dict[str, float]:
     """Return all metrics of one finished run by name (see `clbench.records.metrics`), in another metric's
     units where one is given: `loss` for a classification, say.
 
     Args:
         losses: the rows of one run.
         metric: `loss` or a score; the leading one by default.
+        subset: the rows of its `subset.csv`; None where it has none, since subsets are the whole splits.
     """
     metric = metric or leading_metric(score_names(losses))
     curve = score_curve(losses, metric)
     stage = curve.index.get_level_values("stage").to_numpy()
     step = curve.index.get_level_values("step").to_numpy()
-    full = np.append(stage[1:] != stage[:-1], True)
-    return all_metrics(oriented(curve.to_numpy(), metric), step, stage, full)[0]
+    full = np.append(stage[1:] != stage[:-1], True) | (step == 0)
+    ends = None if subset is None else oriented(score_curve(subset, metric).to_numpy(), metric)
+    return all_metrics(oriented(curve.to_numpy(), metric), step, stage, full, ends)[0]

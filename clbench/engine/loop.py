@@ -38,9 +38,11 @@ class StageRecord:
     Args:
         step, full: of every point, `[points]`; stage 0 begins with step 0.
         loss: `[points, lane, task, split]`; score: the same by name.
+        subset: loss and scores by name at the points that are `full`, on the fixed subsets that are evaluated
+            at the other points, `[ends, lane, task, split]`.
         training: per column of `TRAINING_COLUMNS`, `[points (step > 0), lane]`.
         steps, samples: taken by each lane in this stage.
-        seconds: of the whole chunk.
+        seconds, evaluating: of the whole chunk, and how many of these went into evaluation.
         function: what a one-dimensional regression learned, `[lane, grid]`.
     """
 
@@ -48,11 +50,13 @@ class StageRecord:
     full: np.ndarray
     loss: np.ndarray
     score: dict[str, np.ndarray]
+    subset: dict[str, np.ndarray]
     training: dict[str, np.ndarray]
     steps: int
     samples: int
     seconds: float
     function: np.ndarray | None
+    evaluating: float = 0.0
 
 
 class _Recorder:
@@ -63,19 +67,30 @@ class _Recorder:
         self.program = program
         self.subset = Evaluator(program.data, evaluation, full=False)
         self.full = Evaluator(program.data, evaluation, full=True)
+        if self.full.groups == self.subset.groups:  # the same samples
+            self.full = self.subset
         self.steps: list[int] = []
         self.ends: list[bool] = []
         self.losses: list[Tensor] = []
         self.scores: list[dict[str, Tensor]] = []
+        self.subsets: list[dict[str, Tensor]] = []
         self.training: list[Tensor] = []
+        self.seconds = 0.0
 
     def evaluate(self, full: bool) -> None:
+        began = time.perf_counter()
         program = self.program
-        losses, scores = (self.full if full else self.subset)(program.network, program.stage)
+        losses, scores = self.subset(program.network, program.stage)
+        if full:
+            # Evaluated by themselves: out of the whole split's blocks they could differ in the last bit.
+            self.subsets.append({"loss": losses, **scores})
+            if self.full is not self.subset:
+                losses, scores = self.full(program.network, program.stage)
         self.steps.append(program.step)
         self.ends.append(full)
         self.losses.append(losses)
         self.scores.append(scores)
+        self.seconds += time.perf_counter() - began
 
     def measure(self, columns: dict[str, Tensor]) -> None:
         unknown = torch.full((self.program.lanes,), float("nan"), device=self.program.device)
@@ -87,16 +102,19 @@ class _Recorder:
             step=np.array(self.steps),
             full=np.array(self.ends),
             loss=torch.stack(self.losses).cpu().numpy(),
-            score={
-                name: torch.stack([scores[name] for scores in self.scores]).cpu().numpy()
-                for name in self.scores[0]
-            },
+            score=_by_name(self.scores),
+            subset=_by_name(self.subsets),
             training={name: training[:, index] for index, name in enumerate(TRAINING_COLUMNS)},
             steps=steps,
             samples=samples,
             seconds=seconds,
             function=_learned_function(self.program),
+            evaluating=self.seconds,
         )
+
+
+def _by_name(points: list[dict[str, Tensor]]) -> dict[str, np.ndarray]:
+    return {name: torch.stack([values[name] for values in points]).cpu().numpy() for name in points[0]}
 
 
 def train_stage(

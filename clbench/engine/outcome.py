@@ -100,6 +100,7 @@ def compose_result(run: Run, number: int, leaf: Phase, outcomes: Mapping[str, Ou
         full=columns.get("full", step.astype(bool)),
         loss=columns.get("loss", empty),
         score={name: columns.get(f"score/{name}", empty) for name in stream.scores},
+        subset={name: columns.get(f"subset/{name}", empty) for name in ("loss", *stream.scores)},
         training={name: columns.get(f"training/{name}", np.zeros(0)) for name in TRAINING_COLUMNS},
         steps=sum(record.steps for record in records),
         samples=sum(record.samples for record in records),
@@ -122,6 +123,8 @@ def _columns(stage: int, record: StageRecord, lane: int, points: np.ndarray) -> 
     }
     for name, values in record.score.items():
         found[f"score/{name}"] = values[points, lane]
+    for name, values in record.subset.items():
+        found[f"subset/{name}"] = values[points[record.full], lane]
     for name, values in record.training.items():
         found[f"training/{name}"] = values[points[len(points) - len(values) :], lane]
     return found

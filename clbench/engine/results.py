@@ -36,6 +36,8 @@ class RunResult:
         full: whether the point ends a stage (or is step 0), `[points]`.
         loss: `[points, tasks, splits]`, NaN where a split is empty; never with the penalty.
         score: per score name, `[points, tasks, splits]`.
+        subset: `loss` and the scores by name at the points that are `full`, `[ends, tasks, splits]`, on the
+            fixed subsets that the other points have; empty where nothing else was evaluated.
         training: the columns of `TRAINING_COLUMNS` at the evaluation points with step > 0, `[points - 1]`:
             the batch's task loss, the penalty, the norms of the task gradient and of the penalty's
             gradient, and ‖θ − θ*‖ (NaN where there is no anchor).
@@ -64,6 +66,7 @@ class RunResult:
     diverged_after: int | None = None
     message: str | None = None
     function: LearnedFunction | None = None
+    subset: dict[str, np.ndarray] = field(default_factory=dict)
     program: dict[str, object] = field(default_factory=dict)
     """How it was trained: lanes of its largest program, threads, bytes that the process took at most."""
     files: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -97,6 +97,7 @@ class StageStore:
         if record is not None:
             arrays = {"step": record.step, "full": record.full, "loss": record.loss[:, lane]}
             arrays |= {f"score/{name}": values[:, lane] for name, values in record.score.items()}
+            arrays |= {f"subset/{name}": values[:, lane] for name, values in record.subset.items()}
             arrays |= {f"training/{name}": values[:, lane] for name, values in record.training.items()}
             if record.function is not None:
                 arrays["function"] = record.function[lane]
@@ -164,6 +165,7 @@ def _record(arrays: dict[str, np.ndarray], plain: dict[str, int]) -> StageRecord
         full=arrays["full"],
         loss=arrays["loss"][:, None],
         score=under("score/"),
+        subset=under("subset/"),
         training=under("training/"),
         steps=plain["steps"],
         samples=plain["samples"],

@@ -13,7 +13,7 @@ import torch
 
 from clbench.config import Run, fingerprint
 from clbench.engine.data import build_streams
-from clbench.engine.loop import Cancelled
+from clbench.engine.loop import Cancelled, StageRecord
 from clbench.engine.memory import Budget, peak_memory
 from clbench.engine.outcome import Outcome, compose_result
 from clbench.engine.phase import run_phase
@@ -25,6 +25,9 @@ from clbench.errors import ConfigurationError
 from clbench.ingredients import Ingredients
 
 log = logging.getLogger(__name__)
+
+LONG_EVALUATION = 10.0
+"""Seconds of evaluation still to come from which on it is told that evaluation takes most of the time."""
 
 OnResult = Callable[[int, RunResult], None]
 
@@ -90,6 +93,7 @@ class _Training:
         self.cancel = Event()
         self.told: set[str] = set()
         """Errors whose traceback was shown."""
+        self.evaluation_told = False
         self.progress = Progress(sum(phase.kind == "train" for phase in phases), on_progress)
 
     def run(self) -> None:
@@ -207,7 +211,23 @@ class _Training:
             self.told.add(message)
             return [_failed(parents[0], message)]
 
+    def _tell_evaluation(self, phase: Phase, record: StageRecord) -> None:
+        """Tell once where evaluation takes most of the time, as it grows with the square of the tasks."""
+        tasks = len(phase.stream.tasks)
+        to_come = record.evaluating * (tasks - phase.stage - 1)
+        if self.evaluation_told or to_come < LONG_EVALUATION or record.evaluating < record.seconds / 2:
+            return
+        self.evaluation_told = True
+        evaluation = phase.run.evaluation
+        log.info(
+            "Evaluation takes %.0f %% of the time: each of %d points a stage looks at all %d tasks. To spare "
+            "it, set evaluation=final, fewer points, a smaller evaluation.subset, or splits=[test].",
+            *(100 * record.evaluating / record.seconds, evaluation.points, tasks),
+        )
+
     def _finish(self, chunk: list[Phase], outcomes: list[Outcome]) -> None:
+        if outcomes[0].record is not None:
+            self._tell_evaluation(chunk[0], outcomes[0].record)
         for phase, outcome in zip(chunk, outcomes, strict=True):
             self.outcomes[phase.key] = outcome
             self.budget.hold(outcome.tree)

@@ -4,6 +4,10 @@ Throughout, `R` `[stages, tasks]` holds in `R[i, j]` the score on task j after s
 stages as tasks (T); `b` `[tasks]` is the score at initialisation. Scores are *oriented*: higher is better.
 A loss enters with its sign turned, and all metrics are then in the loss's units. What averages over no
 pair at all (backward transfer of a stream of one task) is NaN. Indices below count from 1, as in the papers.
+
+R and b come from whole splits. Inside a stage only a fixed subset of a split is evaluated, so all that reads
+curves (min-ACC, WC-ACC, the gap, AAA) takes the values on that subset at every point, also at the ends of
+stages: a network that does not move has no gap.
 """
 
 from __future__ import annotations
@@ -177,7 +181,11 @@ def aaa(curve: np.ndarray, stage: np.ndarray, step: np.ndarray) -> float:
 
 
 def all_metrics(
-    curve: np.ndarray, step: np.ndarray, stage: np.ndarray, full: np.ndarray
+    curve: np.ndarray,
+    step: np.ndarray,
+    stage: np.ndarray,
+    full: np.ndarray,
+    subset: np.ndarray | None = None,
 ) -> tuple[dict[str, float], np.ndarray]:
     """Return the metrics of one finished run by name, and the diagonal R[j,j] `[tasks]`.
 
@@ -186,6 +194,8 @@ def all_metrics(
     Args:
         curve: oriented scores at all evaluation points, `[points, tasks]`.
         step, stage, full: of every point, as in `RunResult`.
+        subset: oriented scores of the full points on the samples that all other points have, `[ends, tasks]`;
+            None where they are evaluated on these samples alone.
 
     Raises:
         ValueError: the stages that ended are not as many as the tasks.
@@ -196,11 +206,15 @@ def all_metrics(
             f"A finished run must have as many stage ends as tasks; got {matrix.shape[0]} stage ends and "
             f"{matrix.shape[1]} tasks. Mark the points that end a stage in RunResult.full."
         )
+    initial = curve[0]
+    if subset is not None:
+        curve = curve.copy()
+        curve[full] = subset
     found = gaps(curve, stage, step)
     values = {
         "acc": acc(matrix),
         "bwt": bwt(matrix),
-        "fwt": fwt(matrix, curve[0]),
+        "fwt": fwt(matrix, initial),
         "forgetting": forgetting(matrix),
         "learning_accuracy": learning_accuracy(matrix),
         "intransigence": float("nan"),

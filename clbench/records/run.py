@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # the engine's package imports torch, which must not be neede
     from clbench.engine.results import LearnedFunction, RunResult
 
 SUMMARY = "summary.json"
+SUBSET = "subset.csv"
+"""As `losses.csv`, of step 0 and the ends of stages, on the fixed subset that the points between have."""
 
 
 def write_run(
@@ -42,6 +45,9 @@ def write_run(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SUMMARY).unlink(missing_ok=True)
     write_whole(folder / "losses.csv", losses_bytes(result))
+    (folder / SUBSET).unlink(missing_ok=True)
+    if (ends := ends_on_subset(result)) is not None:
+        write_whole(folder / SUBSET, losses_bytes(ends))
     write_whole(folder / "training.csv", training_bytes(result))
     if result.function is not None:
         write_function(folder, result.function)
@@ -64,6 +70,18 @@ def losses_bytes(result: RunResult) -> bytes:
     for name in result.scores:
         columns[name] = _flat(result.score[name], present)
     return column_bytes(columns)
+
+
+def ends_on_subset(result: RunResult) -> RunResult | None:
+    """Return step 0 and the ends of stages on the fixed subset; None where that is the whole split."""
+    full = np.asarray(result.full)
+    whole = {"loss": result.loss, **result.score}
+    subset = result.subset
+    if all(np.array_equal(values, whole[name][full], equal_nan=True) for name, values in subset.items()):
+        return None
+    scores = {name: subset[name] for name in result.scores}
+    ends = {"step": np.asarray(result.step)[full], "stage": np.asarray(result.stage)[full]}
+    return replace(result, **ends, full=full[full], loss=subset["loss"], score=scores)
 
 
 def _flat(values: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -175,5 +193,8 @@ def _final_values(result: RunResult) -> dict[str, Any]:
     lead = leading_metric(tuple(result.scores))
     curve = oriented(arrays[lead][:, :, result.splits.index("test")], lead)
     step, stage, full = np.asarray(result.step), np.asarray(result.stage), np.asarray(result.full)
-    metrics, diagonal = all_metrics(curve, step, stage, full)
+    subset = result.subset.get(lead)
+    if subset is not None:
+        subset = oriented(subset[:, :, result.splits.index("test")], lead)
+    metrics, diagonal = all_metrics(curve, step, stage, full, subset)
     return {**values, **metrics, "diagonal": diagonal.tolist()}
