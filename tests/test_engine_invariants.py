@@ -132,7 +132,7 @@ def test_lambda_zero_is_naive(optimizer):
 
 @dataclass(frozen=True)
 class Poisoned(StreamSource):
-    """The two-task regression, with one infinite target in task B of one seed."""
+    """The two-task regression, with targets in task B of one seed whose squares are infinite."""
 
     bad_seed: int = 1
 
@@ -140,7 +140,7 @@ class Poisoned(StreamSource):
         stream = TwoTaskRegression().build(seed)
         targets = stream.targets.clone()
         if seed == self.bad_seed:
-            targets[stream.tasks[1].train] = float("inf")
+            targets[stream.tasks[1].train] = 1e30
         return replace(stream, targets=targets)
 
 
