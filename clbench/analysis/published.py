@@ -12,17 +12,18 @@ A study's YAML says which table, and which runs a row means:
       pooled: {offline: [2115, 2042]}    # methods whose accuracy is over all test samples: those of each task
       reasons: {adam/task: why ours differs}
 
-With d = our mean − the published one, s²/n the squared standard errors of both and u half a unit of the last
-printed digit, a row agrees (✅) where |d| ≤ t · √(s²/n + s'²/n') + u, t being Student's 97.5 % quantile with
-Welch's degrees of freedom: the published mean then lies in the 95 % interval of what ours and theirs differ
-by. Without a published spread
-theirs is taken as 0. A row with fewer than 3 seeds, whose spread says nothing, is shown but not judged.
+A row differs (❌) where p < .05 by Welch's test of both means (`welch`; the rounding of print included) after
+Holm's correction over all rows of the table that are judged, so that a table of equal means has a ❌ with
+probability .05 at most, however many rows it has. Else it agrees (✅). That a test finds no difference shows
+none to be small: a row is told as weak (✅ weak) where the 95 % interval of the difference is wider than 2
+points of 100, or p < .05 by itself. Without a published spread theirs is taken as 0. A row with fewer than 3
+seeds, whose spread says nothing, or one that lost a seed (diverged, failed), is shown but not judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,24 @@ import pandas as pd
 
 from clbench.analysis.conditions import NotCheckable, matching
 from clbench.analysis.load import Results
+from clbench.analysis.lost import has_value, lost_seeds, reasons
 from clbench.analysis.published_table import Published, find_table, read_table, standard_error
 from clbench.analysis.settings import leading_metric_of
-from clbench.analysis.statistics import estimate
+from clbench.analysis.statistics import estimate, holm
+from clbench.analysis.welch import welch
 from clbench.errors import ConfigurationError
 from clbench.records.columns import Final
 from clbench.records.files import row_bytes, write_whole
 
-HEADER = ("method", "scenario", "metric", "unit", "published", "published_spread", "low", "high", "ours", "n")
+PRINTED = ("method", "scenario", "metric", "unit")
+NUMBERS = ("low", "high", "ours", "difference", "allowed", "p", "p_holm")
 FEWEST_SEEDS = 3
+ALPHA = 0.05
+WIDE = 0.02
+"""Width of a difference's interval from which agreement is weak, in `runs.csv`'s unit."""
+
+AGREES, WEAKLY, DIFFERS, NOT_COMPARED = "agrees", "agrees weakly", "differs", "not compared"
+MARKS = {AGREES: "✅", WEAKLY: "✅ weak", DIFFERS: "❌", NOT_COMPARED: "–"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,11 @@ class Comparison:
         row: what was published.
         low, high, ours: our mean over seeds with its 95 % interval (Student's t); NaN without runs.
         n: our seeds.
-        allowed: how far the means may lie apart; NaN where nothing can be said.
-        reason: why a row does not agree, or was not compared; else empty.
+        allowed: how far the means may lie apart, half the 95 % interval's width of their difference; NaN
+            where nothing can be said.
+        p: of «the means are equal», NaN likewise.
+        p_holm: the same, corrected for all rows of the table that are judged.
+        reason: why a row differs, agrees weakly, or was not compared; else empty.
     """
 
     row: Published
@@ -60,6 +73,8 @@ class Comparison:
     ours: float
     n: int
     allowed: float
+    p: float
+    p_holm: float
     reason: str
 
     @property
@@ -68,14 +83,23 @@ class Comparison:
         return self.ours - self.row.mean
 
     @property
-    def agrees(self) -> bool | None:
-        """Whether the means agree within the joint uncertainty; None where it was not compared."""
-        return None if np.isnan(self.allowed) else bool(abs(self.difference) <= self.allowed)
+    def word(self) -> str:
+        """`agrees`, `agrees weakly`, `differs`, or `not compared`."""
+        if np.isnan(self.p):
+            return NOT_COMPARED
+        if self.p_holm < ALPHA:
+            return DIFFERS
+        return WEAKLY if self.is_wide or self.p < ALPHA else AGREES
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the 95 % interval of the difference is wider than 2 points of 100."""
+        return 2 * self.allowed > WIDE * self.row.scale
 
     @property
     def mark(self) -> str:
-        """✅, ❌, or – for what was not compared."""
-        return "–" if self.agrees is None else ("✅" if self.agrees else "❌")
+        """✅, ✅ weak, ❌, or – for what was not compared."""
+        return MARKS[self.word]
 
 
 def compare_published(results: Results, node: Mapping[str, Any]) -> list[Comparison]:
@@ -101,72 +125,69 @@ def compare_published(results: Results, node: Mapping[str, Any]) -> list[Compari
     rows = read_table(find_table(str(node["table"])))
     names = {name for conditions in node["of"].values() for name in conditions} | {"stream.scenario"}
     runs = results.with_settings(names)
-    return [_compare(row, runs, node) for row in rows]
-
-
-def allowed_difference(values: np.ndarray, error: float, n: int, digits: int) -> float:
-    """Return how far our mean and a published one may lie apart; NaN with fewer than 3 values.
-
-    Args:
-        values: ours, one per seed, in the published unit.
-        error: standard error of the published mean.
-        n: published runs.
-        digits: printed after the point.
-    """
-    from scipy.stats import t
-
-    if len(values) < FEWEST_SEEDS:
-        return float("nan")
-    ours, theirs = float(np.var(values, ddof=1)) / len(values), error**2
-    parts = ours**2 / (len(values) - 1) + theirs**2 / (n - 1)
-    freedom = (ours + theirs) ** 2 / parts if parts > 0 else len(values) - 1
-    return float(t.ppf(0.975, freedom) * np.sqrt(ours + theirs) + 0.5 * 10.0**-digits)
+    found = [_compare(row, runs, node) for row in rows]
+    corrected = holm(np.array([item.p for item in found]))
+    family = int(np.isfinite(corrected).sum())
+    judged = [replace(item, p_holm=float(p)) for item, p in zip(found, corrected, strict=True)]
+    return [replace(item, reason=item.reason or _reason(item, family, node)) for item in judged]
 
 
 def _compare(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> Comparison:
-    """Return the comparison of one row."""
+    """Return the comparison of one row, not corrected for the others."""
     nothing = float("nan")
+    found = Comparison(row, nothing, nothing, nothing, 0, nothing, nothing, nothing, "")
     try:
-        values = _values(row, runs, node)
+        values, lost = _values(row, runs, node)
     except NotCheckable as reason:
-        return Comparison(row, nothing, nothing, nothing, 0, nothing, f"not compared: {reason}")
-    low, high, ours = estimate([values])[0]
+        return replace(found, reason=f"{NOT_COMPARED}: {reason}")
+    low, high, ours = map(float, estimate([values])[0])
+    found = replace(found, low=low, high=high, ours=ours, n=len(values))
+    if lost:
+        return replace(found, reason=f"{NOT_COMPARED}: {lost}")
+    if len(values) < FEWEST_SEEDS:
+        few = f"the spread of fewer than {FEWEST_SEEDS} seeds says nothing"
+        return replace(found, reason=f"{NOT_COMPARED}: {few}")
     n = int(node["n"])
     error = standard_error(row.spread, str(node["spread"]), n)
-    allowed = allowed_difference(values, error, n, row.digits)
-    found = Comparison(row, low, high, ours, len(values), allowed, "")
-    if found.agrees is None:
-        reason = f"not compared: the spread of fewer than {FEWEST_SEEDS} seeds says nothing"
-    elif found.agrees:
-        reason = ""
-    else:
-        told = node.get("reasons") or {}
+    difference = welch(values, row.mean, error, n, row.digits)
+    return replace(found, allowed=difference.allowed, p=difference.p)
+
+
+def _reason(item: Comparison, family: int, node: Mapping[str, Any]) -> str:
+    """Return why a judged row differs, or agrees weakly; empty for one that agrees."""
+    told = []
+    if item.p < ALPHA:
+        row, known = item.row, node.get("reasons") or {}
         keys = (f"{row.method}/{row.scenario}/{row.metric}", f"{row.method}/{row.scenario}", row.method)
-        reason = next((str(told[key]) for key in keys if key in told), "no reason found yet")
-    return Comparison(row, low, high, ours, len(values), allowed, reason)
+        if item.word == WEAKLY:
+            told.append(f"p < .05 by itself, not among {family} rows")
+        told.append(next((str(known[key]) for key in keys if key in known), "no reason found yet"))
+    elif item.word == WEAKLY:
+        told.append(f"the difference is known to ±{item.allowed:.{item.row.digits}f} only")
+    return "; ".join(told)
 
 
-def _values(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> np.ndarray:
-    """Return our values of a row, one per finished seed, in the row's unit."""
+def _values(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> tuple[np.ndarray, str]:
+    """Return our values of a row, one per finished seed, in the row's unit; and which seeds were lost."""
     if row.method not in node["of"]:
         raise NotCheckable("the study does not run it")
     conditions = {"stream.scenario": row.scenario, **node["of"][row.method]}
     if absent := [name for name in conditions if name not in runs]:
         raise NotCheckable(f"there are no finished runs of it: none has {', '.join(absent)}")
     rows = matching(runs, conditions)
-    rows = rows[rows["status"] == "done"]
-    if rows.empty:
-        raise NotCheckable("there are no finished runs of it")
     if rows.duplicated("seed").any():
         raise NotCheckable("several runs per seed fit it")
     pooled = (node.get("pooled") or {}).get(row.method)
     if pooled is not None and row.metric == "acc":
-        values = _pooled(rows, pooled)
-    elif row.metric in rows:
-        values = rows[row.metric].to_numpy(np.float64)
-    else:
+        rows = rows.assign(**{row.metric: _pooled(rows, pooled)})
+    elif row.metric not in rows:
         raise NotCheckable(f"the runs have no column {row.metric}")
-    return np.asarray(values[np.isfinite(values)] * (100.0 if row.unit == "%" else 1.0))
+    lost = lost_seeds(rows, row.metric, rows["seed"])
+    told = f"{sum(map(len, lost.values()))} of {len(rows)} seeds lost: {reasons(lost)}" if lost else ""
+    kept = rows.loc[has_value(rows, row.metric), row.metric].to_numpy(np.float64)
+    if not len(kept):
+        raise NotCheckable("there are no finished runs of it" + (f"; {told}" if told else ""))
+    return kept * row.scale, told
 
 
 def _pooled(rows: pd.DataFrame, samples: Sequence[int]) -> np.ndarray:
@@ -182,16 +203,17 @@ def write_comparisons(folder: Path | str, comparisons: Iterable[Comparison]) -> 
     """Write `published.csv` and return its path."""
     rows = [
         {
-            **{name: getattr(item.row, name) for name in HEADER[:4]},
+            **{name: getattr(item.row, name) for name in PRINTED},
             "published": item.row.mean,
             "published_spread": item.row.spread,
-            **{name: float(getattr(item, name)) for name in ("low", "high", "ours", "difference", "allowed")},
+            **{name: float(getattr(item, name)) for name in NUMBERS},
             "n": item.n,
-            "agrees": item.agrees,
+            "verdict": item.word,
             "reason": item.reason,
         }
         for item in comparisons
     ]
     path = Path(folder) / "published.csv"
-    write_whole(path, row_bytes([*HEADER, "difference", "allowed", "agrees", "reason"], rows))
+    header = [*PRINTED, "published", "published_spread", *NUMBERS, "n", "verdict", "reason"]
+    write_whole(path, row_bytes(header, rows))
     return path

@@ -37,6 +37,11 @@ class Published:
     digits: int
     spread: float
 
+    @property
+    def scale(self) -> float:
+        """Its unit, in that of `runs.csv`."""
+        return 100.0 if self.unit == "%" else 1.0
+
 
 def find_table(name: str) -> Path:
     """Return the path of a published table, in a checkout or an installed wheel."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clbench.analysis.published import Comparison
+from clbench.analysis.published import DIFFERS, WEAKLY, Comparison
 from clbench.figures.gallery import Picture
 from clbench.figures.layout import head
 from clbench.figures.style import BLUE, GREY, VERMILLION, axes_or_new, new_axes, save, styled
@@ -51,7 +51,9 @@ def draw_published(comparisons: Sequence[Comparison], source: str, folder: Path)
             ax.set_title(f"{scenario}-incremental")
         head(figure, title, caption)
         png, svg = save(figure, folder / "figures" / "published")
-    return Picture(title, f"{caption}. Red: the means differ by more than their joint uncertainty.", png, svg)
+    return Picture(
+        title, f"{caption}. Red: the means differ (Welch, corrected by Holm); hollow: weak.", png, svg
+    )
 
 
 def plot_published(comparisons: Sequence[Comparison], methods: Sequence[str], ax: Axes | None = None) -> Axes:
@@ -68,10 +70,13 @@ def plot_published(comparisons: Sequence[Comparison], methods: Sequence[str], ax
         y = place[item.row.method]
         spread = item.row.spread if np.isfinite(item.row.spread) else 0.0
         ax.errorbar(item.row.mean, y - 0.16, xerr=spread, fmt="D", color=GREY, markersize=3.5, linewidth=1.0)
-        colour = VERMILLION if item.agrees is False else BLUE
+        colour = VERMILLION if item.word == DIFFERS else BLUE
+        fill = "white" if item.word == WEAKLY else colour
         ends = [[max(item.ours - item.low, 0.0)], [max(item.high - item.ours, 0.0)]]
         ends = ends if np.isfinite(item.low) else None
-        ax.errorbar(item.ours, y + 0.16, xerr=ends, fmt="o", color=colour, markersize=3.5, linewidth=1.4)
+        ax.errorbar(
+            item.ours, y + 0.16, xerr=ends, fmt="o", color=colour, mfc=fill, markersize=3.5, linewidth=1.4
+        )
     ax.set_yticks(range(len(methods)), [method.replace("_", " ") for method in methods])
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.grid(axis="y", color="#e6e6e6", linewidth=0.5)

@@ -14,7 +14,8 @@ from clbench.report.sheets import EM_DASH, Sheet
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEADER = ("method", "scenario", "metric", "published", "ours", "n", "", "reason")
+NUMBERS = ("published", "ours", "n", "p", "p (Holm)")
+HEADER = ("method", "scenario", "metric", *NUMBERS, "", "reason")
 
 
 def published_sheet(comparisons: Sequence[Comparison], source: str) -> Sheet:
@@ -25,13 +26,16 @@ def published_sheet(comparisons: Sequence[Comparison], source: str) -> Sheet:
         source: what the table is called in print.
     """
     counts = Counter(item.mark for item in comparisons)
+    judged = len(comparisons) - counts["–"]
     note = (
-        f"{counts['✅']} ✅, {counts['❌']} ❌, {counts['–']} not compared. Published: mean ± spread as "
-        "printed; ours: [95 % interval, Student's t] mean over n seeds. ✅ where the published mean lies in "
-        "the 95 % interval (Welch) of the difference of both means, rounding of print included."
+        f"{counts['✅']} ✅, {counts['✅ weak']} ✅ weak, {counts['❌']} ❌, {counts['–']} not compared. "
+        "Published: mean ± spread as printed; ours: [95 % interval, Student's t] mean over n seeds; p of "
+        "equal means (Welch, rounding of print included), and corrected for the "
+        f"{judged} rows that are judged (Holm): ❌ where that is below .05. ✅ weak: the 95 % interval of "
+        "the difference is wider than 2 points of 100, or p < .05 by itself."
     )
     rows = tuple(_row(item) for item in comparisons)
-    numeric = tuple(name in ("published", "ours", "n") for name in HEADER)
+    numeric = tuple(name in NUMBERS for name in HEADER)
     return Sheet(f"Published: {source}", note, HEADER, rows, numeric)
 
 
@@ -69,4 +73,11 @@ def _row(item: Comparison) -> tuple[str, ...]:
         if np.isfinite(item.low):
             ours = f"[{item.low:.{digits}f}, {item.high:.{digits}f}] {ours}"
     metric = {"acc": "ACC"}.get(row.metric, row.metric) + (" in %" if row.unit == "%" else "")
-    return (row.method, row.scenario, metric, printed, ours, str(item.n), item.mark, item.reason)
+    tests = (_p(item.p), _p(item.p_holm))
+    return (row.method, row.scenario, metric, printed, ours, str(item.n), *tests, item.mark, item.reason)
+
+
+def _p(value: float) -> str:
+    if np.isnan(value):
+        return EM_DASH
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
