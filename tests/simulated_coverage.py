@@ -71,21 +71,34 @@ def page(
     return frame.assign(status="done", test_accuracy_A=test, val_accuracy_A=val, acc=test)
 
 
-def page_errors(pages: int, seeds: int = 10) -> dict[str, float]:
-    """Return type I errors at .05 over pages without any difference.
+def page_errors(pages: int, seeds: int = 10, shared: float = 0.5) -> dict[str, float]:
+    """Return type I errors at .05 over pages without any difference; `shared` as for `page`.
 
     `family`: a family has some p_holm ≤ .05; `page`: some family of the page has; `row`: a single p is.
     """
     generator = np.random.default_rng(seeds)
     families, anywhere, rows = [], [], []
     for _ in range(pages):
-        table = compare_runs(page(generator, seeds))
+        table = compare_runs(page(generator, seeds, shared=shared))
         members = table[table["family"] > 0]
         found = members.groupby("stream.scenario")["p_holm"].min() <= 0.05
         families.extend(found)
         anywhere.append(found.any())
         rows.extend(members["p"] <= 0.05)
     return {"family": np.mean(families), "page": np.mean(anywhere), "row": np.mean(rows)}
+
+
+def choice_error(seeds: int, lams: int, shared: float, rows: int) -> float:
+    """Return how often the t interval of a chosen λ's difference from naive excludes 0, where there is none.
+
+    Written again without pandas: every seed takes the λ with the best sum over the other seeds' validation.
+    """
+    generator = np.random.default_rng([seeds, lams])
+    naive, (test, own) = generator.normal(size=(rows, seeds)), generator.normal(size=(2, rows, seeds, lams))
+    val = np.sqrt(shared) * test + np.sqrt(1 - shared) * own
+    chosen = (val.sum(axis=1, keepdims=True) - val).argmax(axis=2)
+    low, high = t_interval(np.take_along_axis(test, chosen[..., None], axis=2)[..., 0] - naive)
+    return float(((low > 0) | (high < 0)).mean())
 
 
 def main() -> None:
@@ -99,7 +112,12 @@ def main() -> None:
                 found = [f"{simulate(interval, kind, seeds, 20_000):.3f}" for seeds in SEEDS]
                 print(f"{title:17} {kind:12} {name:12} n = {SEEDS}: {' '.join(found)}")
     for seeds in (5, 10):
-        print(f"pages without a difference, n = {seeds}: {page_errors(300, seeds)}")
+        for shared in (0.0, 0.5):
+            found = page_errors(300, seeds, shared)
+            print(f"pages without a difference, n = {seeds}, {shared} of the noise shared: {found}")
+    for seeds in (5, 10, 20):
+        found = [f"{choice_error(seeds, lams, 0.5, 20_000):.3f}" for lams in (2, 4, 8)]
+        print(f"a chosen λ without a difference, n = {seeds}, λ = 2, 4, 8: {' '.join(found)}")
 
 
 if __name__ == "__main__":
