@@ -22,25 +22,48 @@ PARTS = ("stream", "model", "strategy", "optimizer")
 Files = dict[str, str]
 """Digests of files by their names: `package/module.py`, or as a field names them."""
 
+RunFiles = Mapping[str, Files]
+"""Of all that shaped a run, by the part."""
+
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 class Ingredients:
-    """The files that shaped the parts of a sweep's runs, each part looked at once."""
+    """The files that shape the parts of a sweep's runs, as they are when they are first asked for."""
 
     def __init__(self) -> None:
         self.seen: dict[int, tuple[Any, Files]] = {}
+        self.named = functools.cache(lambda text: list(_named(text)))
 
     def of_part(self, part: Any) -> Files:
         """Return the files that shaped one part, nothing for clbench's own parts that name no files."""
         if id(part) not in self.seen:
-            self.seen[id(part)] = (part, dict(sorted(_files(part))))
+            self.seen[id(part)] = (part, dict(sorted(self._files(part))))
         return self.seen[id(part)][1]
 
-    def of_run(self, run: Run) -> dict[str, Files]:
+    def of_run(self, run: Run) -> RunFiles:
         """Return the files that shaped a run, by the part, without parts that have none."""
         found = {name: self.of_part(getattr(run, name)) for name in PARTS}
         return {name: files for name, files in found.items() if files}
+
+    def _files(self, value: Any) -> Iterator[tuple[str, str]]:
+        """Yield the files behind a part or a value of its fields, at any depth."""
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from _code(type(value))
+            for item in dataclasses.fields(value):
+                yield from self._files(getattr(value, item.name))
+            if version := getattr(value, "data_version", str)():
+                yield f"data of {type(value).__name__} {fingerprint(value)[:8]}", version
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                yield from self._files(item)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                yield from self._files(item)
+        elif isinstance(value, str):
+            yield from self.named(value)
+        elif callable(value):
+            yield from _code(value)
 
 
 def digest_file(path: Path) -> str:
@@ -58,26 +81,6 @@ def _digest(path: Path, *state: int) -> str:
     """Return a file's digest; what follows the path makes a changed file another entry of the cache."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def _files(value: Any) -> Iterator[tuple[str, str]]:
-    """Yield the files behind a part or a value of its fields, at any depth."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from _code(type(value))
-        for item in dataclasses.fields(value):
-            yield from _files(getattr(value, item.name))
-        if version := getattr(value, "data_version", str)():
-            yield f"data of {type(value).__name__} {fingerprint(value)[:8]}", version
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _files(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _files(item)
-    elif isinstance(value, str):
-        yield from _named(value)
-    elif callable(value):
-        yield from _code(value)
 
 
 def _code(thing: Any) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from clbench.ingredients import RunFiles
+
 TRAINING_COLUMNS = ("task_loss", "penalty", "grad_norm", "penalty_grad_norm", "anchor_distance")
 
 
@@ -69,5 +71,5 @@ class RunResult:
     subset: dict[str, np.ndarray] = field(default_factory=dict)
     program: dict[str, object] = field(default_factory=dict)
     """How it was trained: lanes of its largest program, threads, bytes that the process took at most."""
-    files: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Digests of the user's files that shaped it, by part and name (see `clbench.ingredients`)."""
+    files: RunFiles = field(default_factory=dict)
+    """Digests of the user's files that shaped it (see `clbench.ingredients`)."""

@@ -19,6 +19,7 @@ from clbench.launcher.jobs import Job, build_runs
 if TYPE_CHECKING:
     from clbench.config import Run
     from clbench.engine.results import RunResult
+    from clbench.ingredients import RunFiles
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +48,12 @@ def train_jobs(
         ConfigurationError: names all problems of all jobs; nothing was trained.
     """
     from clbench.ingredients import Ingredients
-    from clbench.records.provenance import identity
 
     runs = build_runs(jobs)
-    files = Ingredients()
-    ours = [identity(run, files.of_run(run)) for run in runs]
+    ingredients = Ingredients()
+    files = [ingredients.of_run(run) for run in runs]
     if sweep is not None:
-        raise_together(mixing_problems(sweep, {job.folder for job in jobs}, ours))
+        raise_together(mixing_problems(sweep, {job.folder for job in jobs}, files))
     if begin is not None:
         begin()
     outcomes: list[float | Exception] = [float("nan")] * len(jobs)
@@ -61,7 +61,7 @@ def train_jobs(
     first: dict[Path, int] = {}
     same: dict[int, int] = {}
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        summary = finished_summary(job.folder, ours[number])
+        summary = finished_summary(job.folder, run, files[number])
         twin = first.setdefault(job.folder, number)
         if twin != number and runs[twin] == run:
             same[number] = twin
@@ -111,39 +111,40 @@ def _train(
     log.info("%s asked for %d stages; %d were trained, in %.1f s", runs, asked, trained, seconds)
 
 
-def finished_summary(folder: Path, ours: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def finished_summary(folder: Path, run: Run, files: RunFiles) -> Mapping[str, Any] | None:
     """Return the summary of a run that has ended in this folder and was the same, or None.
 
     Args:
         folder: the run's.
-        ours: the identity of the run that is asked for, see `records.provenance.identity`.
+        run: what is asked for.
+        files: digests of the user's files that shape it, as they are now.
     """
-    from clbench.records.provenance import contents, unlike
+    from clbench.records.provenance import contents, identity, unlike
 
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        theirs = summary["provenance"]
+        ours, theirs = identity(run, files), summary["provenance"]
         if all(ours[key] == theirs[key] for key in ("config_hash", "sources")):
             return summary if summary["status"] in FINISHED else None
-        if changed := unlike(contents([ours]), theirs):
+        if changed := unlike(contents([files]), theirs):
             log.info("%s is trained again: %s changed", folder.name, " and ".join(changed))
     except (OSError, ValueError, KeyError, TypeError):
         pass  # no whole summary of ours: the run is not finished
     return None
 
 
-def mixing_problems(sweep: Path, asked: Collection[Path], ours: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def mixing_problems(sweep: Path, asked: Collection[Path], files: Sequence[RunFiles]) -> Iterable[str]:
     """Yield a line where runs of other data or code, which nobody asks for again, would share our table.
 
     Args:
         sweep: the folder of the table.
         asked: the folders of the runs that are asked for.
-        ours: their identities.
+        files: digests of the user's files that shape each of them, as they are now.
     """
     from clbench.records.provenance import contents, unlike
     from clbench.records.sweep import other_provenances
 
-    known = contents(ours)
+    known = contents(files)
     changed = [names for theirs in other_provenances(sweep, asked) if (names := unlike(known, theirs))]
     if changed:
         names = " and ".join(dict.fromkeys(chain.from_iterable(changed)))

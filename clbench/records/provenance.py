@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from clbench.config import Run, fingerprint
+from clbench.ingredients import RunFiles
 from clbench.sources import training_sources
 
 LIBRARIES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "hydra-core", "scikit-learn")
-RunFiles = Mapping[str, Mapping[str, str]]
-"""Digests of the user's files that shaped a run, by part and name (see `clbench.ingredients`)."""
+OWN_CODE = "clbench's own code"
 
 PARTS = ("stream", "model", "strategy", "optimizer", "training", "evaluation")
 
@@ -61,27 +61,24 @@ def setting_hash(run: Run, files: RunFiles) -> str:
     return fingerprint(*((getattr(run, part), files.get(part)) for part in shared), run.seed)
 
 
-def contents(runs: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
-    """Return the digests, by name, of the user's files and of clbench's own code that shaped some runs.
-
-    Args:
-        runs: their identities, or whole provenances.
-    """
-    found: dict[str, set[str]] = {}
+def contents(runs: Iterable[RunFiles]) -> dict[str, set[str]]:
+    """Return the digests, by name, of the user's files that shape some runs, and of clbench's own code."""
+    found = {OWN_CODE: {training_sources()}}
     for run in runs:
-        for name, digest in _contents(run):
+        for name, digest in _by_name(run):
             found.setdefault(name, set()).add(digest)
     return found
 
 
-def unlike(known: Mapping[str, set[str]], run: Mapping[str, Any]) -> list[str]:
-    """Return the names under which a run, by its identity, had other contents than those known."""
-    return [name for name, digest in _contents(run) if digest not in known.get(name, {digest})]
+def unlike(known: Mapping[str, set[str]], made_by: Mapping[str, Any]) -> list[str]:
+    """Return the names under which a run, by its provenance, had other contents than those known."""
+    named = [(OWN_CODE, made_by["sources"]), *_by_name(made_by["files"])]
+    return list(dict.fromkeys(name for name, digest in named if digest not in known.get(name, {digest})))
 
 
-def _contents(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "clbench's own code", run["sources"]
-    yield from {name: digest for files in run["files"].values() for name, digest in files.items()}.items()
+def _by_name(files: RunFiles) -> Iterator[tuple[str, str]]:
+    for of_part in files.values():
+        yield from of_part.items()
 
 
 def own_config(run: Run) -> dict[str, Any]:
