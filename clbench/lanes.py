@@ -1,7 +1,8 @@
 """Parts as lanes: what varies between the runs of one program becomes a tensor `[lane]`.
 
-A part's fields annotated `float` (also inside nested parts and tuples of parts) may vary; all other
-fields are structure, and runs of different structure train in different programs.
+A part's fields of type `float` (also inside nested parts and tuples of parts) may vary, unless they are
+declared `structural`; all other fields are structure, and runs of different structure train in different
+programs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ from clbench.config import fingerprint
 P = TypeVar("P")
 
 
+def structural(default: float) -> Any:
+    """Return a dataclass field of a number that lanes of one program agree on.
+
+    Args:
+        default: the field's.
+    """
+    return dataclasses.field(default=default, metadata={"per_lane": False})
+
+
 def varies(part: object, name: str) -> bool:
     """Tell whether a field of a part holds a number that lanes may disagree on."""
     value = getattr(part, name)
@@ -31,7 +41,8 @@ def varies(part: object, name: str) -> bool:
 @functools.cache
 def number_fields(kind: type) -> frozenset[str]:
     """Return the fields of a class whose type is `float`, or `float` and `None`, however it is written."""
-    return frozenset(item.name for item in dataclasses.fields(kind) if _is_number(_hint(kind, item.name)))
+    free = [item.name for item in dataclasses.fields(kind) if item.metadata.get("per_lane", True)]
+    return frozenset(name for name in free if _is_number(_hint(kind, name)))
 
 
 def _is_number(hint: Any) -> bool:

@@ -6,11 +6,14 @@ import pytest
 from test_engine_invariants import assert_same_bits, make, results
 
 from clbench.lanes import number_fields, stack, structure
+from clbench.penalty import Group
+from clbench.strategies import Regularized
 
 FIELDS = """
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Optional, Union
 
+from clbench.lanes import structural
 from clbench.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Own(Inherited):
     maybe: Optional[int] = 1
     several: tuple[float, ...] = (1.0,)
     unknown: "Unknown" = 1.0
+    agreed: float = structural(1.0)
 
     def start(self, learner):
         return {"anchor": learner.initial_theta()}
@@ -62,6 +66,7 @@ def test_a_field_varies_by_its_type_however_that_is_written(own):
     assert number_fields(own) == NUMBERS
     assert structure(own(lam=1.0, alias=3.0)) == structure(own())
     assert structure(own(count=2)) != structure(own()) != structure(own(several=(2.0,)))
+    assert structure(own(agreed=2.0)) != structure(own())
     assert structure(own(union=1.0)) != structure(own())
     stacked = stack([own(), own(lam=1.0)])
     assert stacked.lam.tolist() == pytest.approx([0.1, 1.0]) and stacked.quoted.tolist() == [1.0, 1.0]
@@ -73,3 +78,11 @@ def test_runs_that_differ_in_such_fields_share_a_program(own):
     found = results(runs)
     assert {result.program["lanes"] for result in found} == {4}
     assert_same_bits(found[3], results(runs[3:])[0])
+
+
+def test_groups_of_other_learning_rates_train_beside_each_other():
+    groups = [(Group("head.*", learning_rate=rate, lam=lam),) for rate in (1.0, 0.5) for lam in (1.0, 3.0)]
+    runs = [make(strategy=Regularized(groups=group), seed=seed) for group in groups for seed in (0, 1)]
+    found = results(runs)
+    assert {result.status for result in found} == {"done"}
+    assert_same_bits(found[5], results(runs[5:6])[0])

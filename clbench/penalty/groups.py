@@ -6,18 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from clbench.lanes import structural
 from clbench.models.base import Layout, Parameter
 
 SCALES = ("sum", "mean", "fan")
 FREEZING = ("never", "always", "first", "later")
-
-Factor: TypeAlias = float
-"""A number that is structure: lanes of one program agree on it (fields annotated `float` may vary)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Group:
     lam: float = 1.0
     anchor: str | None = None
     penalised: bool = True
-    learning_rate: Factor = 1.0
+    learning_rate: float = structural(1.0)
     frozen: str = "never"
 
     def matches(self, parameter: Parameter) -> bool:
