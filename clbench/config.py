@@ -17,6 +17,7 @@ from clbench.errors import ConfigurationError
 
 SPLITS = ("train", "val", "test")
 HEADS = ("sliced", "separate", "separate_zeros")
+COMPETING = ("seen", "all", "task")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class Training:
             still while no gradient reaches it, as with `zero_grad()` of today's torch. `separate_zeros`: so,
             but once in use its gradient is 0 afterwards, as with `zero_grad(set_to_none=False)`, and it
             moves on by momentum.
+        outputs: which outputs compete in training in the class-incremental scenario. `seen`: those of the
+            tasks so far; `all`: those of tasks to come too (Avalanche, DER, van de Ven et al. 2022); `task`:
+            those of a sample's own task, also of samples from a memory.
     """
 
     steps: int | None = 400
@@ -41,6 +45,7 @@ class Training:
     batch_size: int = 32
     last_batch: str = "keep"
     heads: str = "sliced"
+    outputs: str = "seen"
 
     def problems(self) -> list[str]:
         """Return a line for every rule that these values break."""
@@ -59,11 +64,13 @@ class Training:
                 "training.last_batch must be keep or drop; got "
                 f"training.last_batch={self.last_batch}. Choose one of the two."
             )
-        if self.heads not in HEADS:
-            found.append(
-                f"training.heads must be one of {', '.join(HEADS)}; got training.heads={self.heads}. "
-                "Choose one of them."
-            )
+        for name, choices in (("heads", HEADS), ("outputs", COMPETING)):
+            value = getattr(self, name)
+            if value not in choices:
+                found.append(
+                    f"training.{name} must be one of {', '.join(choices)}; got training.{name}={value}. "
+                    "Choose one of them."
+                )
         return found
 
 

@@ -61,6 +61,8 @@ class FakeLearner(Learner):
         self.lr = torch.full((lanes,), lr, dtype=torch.float64)
         self.stage, self.step, self.stage_step = 0, 0, 0
         self.tasks, self.outputs = len(stream.tasks), stream.outputs
+        self.scenario = stream.scenario
+        self.task_outputs = tuple(task.outputs for task in stream.tasks)
         self.seeds = tuple(range(lanes))
         self.pool = stream.inputs.shape[0]
         self.device = torch.device("cpu")

@@ -1,7 +1,7 @@
 """The engine against code that is not ours: plain torch loops and closed forms."""
 
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,12 +9,13 @@ import torch
 from test_engine_invariants import assert_same_bits, make, results
 from torch import nn
 
-from clbench.config import Evaluation, Training
+from clbench.config import COMPETING, Evaluation, Training
+from clbench.engine.check import find_problems
 from clbench.engine.data import batch_positions, step_bounds, steps_of
 from clbench.engine.evaluate import evaluation_steps
 from clbench.models import MLP, products
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
-from clbench.strategies import Cumulative, Joint, LwF, Naive, Regularized
+from clbench.strategies import Cumulative, Joint, LwF, Naive, NaiveRehearsal, Regularized
 from clbench.streams import PermutedImages, SplitImages
 from clbench.streams.base import generator
 
@@ -46,14 +47,39 @@ def inputs_of(stream, task, samples):
     return flat if permutation is None else flat[:, permutation]
 
 
+def competing(run, stream, task, stage):
+    """Return the range of outputs that compete in training for samples of a task."""
+    choice = {"task": "task", "class": run.training.outputs}.get(stream.scenario, "all")
+    if choice == "task":
+        return stream.tasks[task].outputs
+    last = stream.tasks[stage]
+    return (0, stream.outputs if choice == "all" else last.reach or last.outputs[1])
+
+
+def textbook_loss(run, stream, stage, owners, outputs, targets):
+    """Return the mean of torch's losses, each over the outputs that compete for the sample."""
+    if stream.loss == "mse":
+        return nn.MSELoss()(outputs, targets)
+    total = 0.0
+    for task in owners.unique().tolist():
+        own = owners == task
+        first, last = competing(run, stream, task, stage)
+        total = total + nn.functional.cross_entropy(
+            outputs[own, first:last], targets[own] - first, reduction="sum"
+        )
+    return total / len(owners)
+
+
 def textbook_lwf(run, stream, stage, outputs, taught):
     """Return LwF's loss on the outputs by torch's cross-entropy, up to a constant in the student."""
     part, temperature = run.strategy, run.strategy.temperature
     if stream.scenario == "task":
         heads = [(task.outputs, task.outputs) for task in stream.tasks[:stage]]
     elif stream.scenario == "class":
-        old, new = stream.tasks[stage - 1].outputs[1], stream.tasks[stage].outputs[1]
-        heads = [((0, old), (0, new if part.new_classes else old))]
+        past = stream.tasks[stage - 1]
+        old = past.reach or past.outputs[1]  # blurred: all that the teacher had samples of
+        first, last = competing(run, stream, stage, stage)
+        heads = [((0, old), (0, last if part.new_classes and first == 0 else old))]
     else:
         heads = [((0, stream.outputs), (0, stream.outputs))]
     total = 0.0
@@ -68,7 +94,8 @@ def textbook_lwf(run, stream, stage, outputs, taught):
 def plain_loop(run, lam=0.0, data="own"):
     """Train as a textbook would and return the test loss of every task after every stage.
 
-    A stage's data: its `own` task's, that of all tasks (`joint`) or of those so far (`cumulative`).
+    A stage's data: its `own` task's, that of all tasks (`joint`) or of those so far (`cumulative`); or
+    tensors of tasks and samples for every stage.
     """
     stream = run.stream.build(run.seed)
     network = plain_network(run, stream)
@@ -80,9 +107,14 @@ def plain_loop(run, lam=0.0, data="own"):
     for stage, task in enumerate(stream.tasks):
         if run.optimizer.reset and stage:
             optimizer = kind(network.parameters(), lr=run.optimizer.lr, **options)
-        chosen = {"own": [stage], "joint": range(len(stream.tasks)), "cumulative": range(stage + 1)}[data]
-        owners = torch.cat([torch.full_like(stream.tasks[k].train, k) for k in chosen])
-        samples = torch.cat([stream.tasks[k].train for k in chosen])
+        chosen = {"joint": range(len(stream.tasks)), "cumulative": range(stage + 1)}.get(str(data), [stage])
+        if isinstance(data, list):
+            owners, samples = data[stage]
+        else:
+            owners = torch.cat([torch.full_like(stream.tasks[k].train, k) for k in chosen])
+            samples = torch.cat([stream.tasks[k].train for k in chosen])
+        seen = torch.cat([inputs_of(stream, k, samples[owners == k]) for k in owners.unique().tolist()])
+        seen = seen[owners.argsort(stable=True).argsort()]  # back in the order of the samples
         steps = steps_of(len(task.train), run.training)
         bounds = step_bounds(len(samples), run.training, steps, passed if data == "joint" else 0)
         order = batch_positions(run.seed, "-".join(map(str, chosen)), len(samples), bounds)
@@ -90,25 +122,10 @@ def plain_loop(run, lam=0.0, data="own"):
         for _, low, high in bounds:
             picked = order[start : start + high - low]
             start += high - low
-            rows_of = zip(owners[picked].tolist(), samples[picked], strict=True)
-            inputs = torch.cat([inputs_of(stream, k, one[None]) for k, one in rows_of])
+            inputs = seen[picked]
             outputs = network(inputs)
             targets = stream.targets[samples[picked]]
-            if stream.scenario == "task":
-                total = 0.0
-                for k in owners[picked].unique().tolist():
-                    own = owners[picked] == k
-                    first, last = stream.tasks[k].outputs
-                    part = nn.CrossEntropyLoss(reduction="sum")(
-                        outputs[own, first:last], targets[own] - first
-                    )
-                    total = total + part / len(picked)
-                loss = total
-            elif stream.scenario == "class":
-                seen = stream.tasks[max(chosen)].outputs[1]
-                loss = loss_of(outputs[:, :seen], targets)
-            else:
-                loss = loss_of(outputs, targets)
+            loss = textbook_loss(run, stream, max(chosen), owners[picked], outputs, targets)
             if anchor is not None and lam:
                 now = torch.nn.utils.parameters_to_vector(network.parameters())
                 loss = loss + lam * (now - anchor).square().sum()
@@ -145,19 +162,81 @@ def test_naive_is_the_textbook_loop(stream, optimizer, activation):
     np.testing.assert_allclose(stage_ends(results([run])[0]), plain_loop(run), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize("outputs", COMPETING)
+@pytest.mark.parametrize(
+    ("strategy", "data"), [(Naive(), "own"), (Joint(), "joint"), (Cumulative(), "cumulative")]
+)
+def test_outputs_that_compete_are_the_textbook_loops(outputs, strategy, data):
+    training = Training(steps=8, batch_size=16, outputs=outputs)
+    run = make("class", strategy, seed=2, training=training)
+    expected = plain_loop(run, data=data)
+    np.testing.assert_allclose(stage_ends(results([run])[0]), expected, rtol=1e-4, atol=1e-4)
+    other = replace(run, training=replace(training, outputs="all" if outputs == "task" else "task"))
+    assert np.abs(plain_loop(other, data=data) - expected).max() > 1e-2
+
+
+REHEARSED = []
+
+
+@dataclass(frozen=True)
+class Watched(NaiveRehearsal):
+    """Tell the tasks and samples of every stage."""
+
+    def stage_data(self, learner, state, address):
+        found = super().stage_data(learner, state, address)
+        REHEARSED.append((found[0] // learner.pool, found[0] % learner.pool))
+        return found
+
+
+@pytest.mark.parametrize("outputs", COMPETING)
+def test_outputs_compete_for_samples_from_a_memory_as_in_the_textbook_loop(outputs):
+    run = make(
+        "class", Watched(memory=40), seed=2, training=Training(steps=8, batch_size=16, outputs=outputs)
+    )
+    REHEARSED.clear()
+    found = results([run], threads=1)[0]
+    own = run.stream.build(run.seed).tasks[0].train  # the first stage is naive's
+    data = [(torch.zeros_like(own), own), *REHEARSED]
+    assert [len(owners.unique()) for owners, _ in data] == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(stage_ends(found), plain_loop(run, data=data), rtol=1e-4, atol=1e-4)
+
+
+def test_own_outputs_alone_are_refused_where_boundaries_are_blurred():
+    run = make(SplitImages(scenario="class", blur=0.2), training=Training(outputs="task"))
+    (line,) = find_problems([run])
+    assert "got training.outputs=task with samples of other classes in task 0." in line
+    assert find_problems([replace(run, training=Training(outputs="all"))]) == []
+    (line,) = Training(outputs="none").problems()
+    assert "must be one of seen, all, task; got training.outputs=none." in line
+
+
+LWF_SCENARIOS = [("task", "seen"), ("domain", "seen"), *(("class", outputs) for outputs in COMPETING)]
+
+
+@pytest.mark.parametrize(("scenario", "outputs"), LWF_SCENARIOS)
 @pytest.mark.parametrize("weighting", ["sum", "tasks"])
 @pytest.mark.parametrize("classes", ["sum", "mean"])
 @pytest.mark.parametrize("new_classes", [False, True])
-def test_lwf_is_the_textbook_loop_in_every_stage(scenario, weighting, classes, new_classes):
+def test_lwf_is_the_textbook_loop_in_every_stage(scenario, outputs, weighting, classes, new_classes):
     """The last stage of a class-incremental stream has no mask: all outputs compete there."""
     part = LwF(lam=0.8, weighting=weighting, classes=classes, new_classes=new_classes)
-    run = make(SplitImages(scenario=scenario), part, seed=2, training=Training(steps=6, batch_size=16))
+    training = Training(steps=6, batch_size=16, outputs=outputs)
+    run = make(SplitImages(scenario=scenario), part, seed=2, training=training)
     expected = plain_loop(run)
     np.testing.assert_allclose(stage_ends(results([run])[0]), expected, rtol=1e-4, atol=1e-4)
     other = replace(run, strategy=replace(part, new_classes=not new_classes))
     differs = np.abs(plain_loop(other)[-1] - expected[-1]).max() > 1e-2
-    assert differs == (scenario == "class")
+    assert differs == (scenario == "class" and outputs != "task")
+
+
+@pytest.mark.parametrize("new_classes", [False, True])
+@pytest.mark.parametrize("outputs", ["seen", "all"])
+def test_lwf_with_blurred_boundaries_is_the_textbook_loop(outputs, new_classes):
+    """Early classes compete from the stage on in which their first samples come; before the last all do."""
+    training = Training(steps=6, batch_size=16, outputs=outputs)
+    part = LwF(lam=0.8, new_classes=new_classes)
+    run = make(SplitImages(scenario="class", blur=0.3), part, seed=2, training=training)
+    np.testing.assert_allclose(stage_ends(results([run])[0]), plain_loop(run), rtol=1e-4, atol=1e-4)
 
 
 def test_a_large_net_alone_is_the_textbook_loop_and_itself_in_company(monkeypatch):

@@ -4,18 +4,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import torch
 from test_engine_invariants import assert_same_bits, make, results
 
 from clbench.config import Training
 from clbench.errors import ConfigurationError
+from clbench.importance import Fisher, OutputSensitivity
 from clbench.optimizers import SGD
-from clbench.strategies import GEM, DarkReplay, ExperienceReplay, GDumb, LwF, NaiveRehearsal
+from clbench.strategies import GEM, DarkReplay, ExperienceReplay, GDumb, LwF, NaiveRehearsal, Regularized
 from clbench.strategies.memory import labels_of
-from clbench.streams import PermutedImages
+from clbench.streams import PermutedImages, SplitImages
 
 PERMUTED = PermutedImages(tasks=3, samples=400)
 SEEN = []
 """What the watched strategies below saw, in the order of the stages."""
+
+
+BLURRED = SplitImages(scenario="class", blur=0.3, samples=120)
+CLEAR = SplitImages(scenario="class", samples=120)
 
 
 @pytest.fixture(autouse=True)
@@ -133,3 +139,100 @@ def test_every_head_that_a_strategy_reaches_takes_its_step(part):
         for heads in ("sliced", "separate")
     )
     assert_same_bits(one, apart)
+
+
+@dataclass(frozen=True)
+class WatchedFisher(Fisher):
+    def estimate(self, learner, state):
+        found = super().estimate(learner, state)
+        SEEN.append((learner.layout, learner.theta[0].clone(), found[0].clone()))
+        return found
+
+
+@dataclass(frozen=True)
+class WatchedSensitivity(OutputSensitivity):
+    def estimate(self, learner, state):
+        found = super().estimate(learner, state)
+        SEEN.append((learner.layout, learner.theta[0].clone(), found[0].clone()))
+        return found
+
+
+def slopes(layout, theta, inputs):
+    """Return outputs `[sample, output]` of the two-layer ReLU net at θ, and their derivatives by θ."""
+
+    def outputs(flat, sample):
+        views = layout.views(flat[None])
+        weights = [name for name in views if name.endswith("weight")]
+        for index, name in enumerate(weights):
+            sample = views[name][0] @ sample + views[name.replace("weight", "bias")][0]
+            sample = torch.relu(sample) if index + 1 < len(weights) else sample
+        return sample
+
+    every = torch.stack([outputs(theta, sample) for sample in inputs])
+    return every, torch.func.vmap(torch.func.jacrev(outputs), (None, 0))(theta, inputs)
+
+
+def competing_classes(stream, stage, outputs):
+    """Return the classes that compete in a stage's training, by hand: two a task, blurred two more."""
+    if outputs == "all":
+        return list(range(10))
+    low = 2 * stage if outputs == "task" else 0
+    early = 0 if stream.tasks[0].reach is None else 2
+    return list(range(low, min(2 * stage + 2 + early, 10)))
+
+
+CHOICES = [(CLEAR, "seen"), (CLEAR, "all"), (CLEAR, "task"), (BLURRED, "seen"), (BLURRED, "all")]
+
+
+@pytest.mark.parametrize(("source", "outputs"), CHOICES)
+def test_fisher_and_mas_count_the_outputs_that_compete_in_training(source, outputs):
+    """By explicit derivatives of each output; blurred, all ten compete one stage before the last."""
+    training = Training(steps=10, batch_size=16, outputs=outputs)
+    stream = source.build(1)
+    for importance in (WatchedFisher("exact"), WatchedSensitivity("sample")):
+        SEEN.clear()
+        results([make(source, Regularized(lam=0.0, importance=importance), 1, training=training)], threads=1)
+        assert len(SEEN) == 4  # the last stage has no heirs
+        for stage in (1, 3):
+            layout, theta, found = SEEN[stage]
+            inputs = stream.inputs[stream.tasks[stage].train].flatten(1).double()
+            logits, slope = slopes(layout, theta.double(), inputs)
+            chosen = competing_classes(stream, stage, outputs)
+            logits, slope = logits[:, chosen], slope[:, chosen]
+            if isinstance(importance, Fisher):
+                chance = logits.softmax(1)
+                score = slope - (chance[..., None] * slope).sum(1, keepdim=True)  # ∂ log p_y / ∂θ
+                expected = (chance[..., None] * score.square()).sum(1).mean(0)
+            else:
+                expected = (2 * logits[..., None] * slope).sum(1).abs().mean(0)
+            torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-6)
+
+
+@dataclass(frozen=True)
+class WatchedDark(DarkReplay):
+    def output_loss(self, learner, state, batch, outputs):
+        own = outputs[0, : batch.new].detach().clone()
+        replayed = None
+        if learner.stage:
+            count = (outputs.shape[1] - batch.new) // 2
+            replayed = state["logits"][0, state["_places"][0, :count]]
+        SEEN.append((learner.stage, batch.address[0], own, replayed))
+        return super().output_loss(learner, state, batch, outputs)
+
+
+@pytest.mark.parametrize(("source", "outputs"), CHOICES)
+def test_dark_replay_keeps_all_logits_whichever_compete(source, outputs):
+    part = WatchedDark(memory=30, beta=0.5)
+    training = Training(steps=5, batch_size=16, outputs=outputs)
+    result = results([make(source, part, 1, training=training)], threads=1)[0]
+    assert np.isfinite(result.training["task_loss"]).all()
+    given, met = {}, 0
+    for stage, address, own, replayed in SEEN:
+        if replayed is not None:
+            for one, logits in zip(address[len(own) :].tolist(), replayed, strict=False):
+                assert any(torch.equal(logits, other) for other in given[one])
+                met += stage == 4
+        for one, logits in zip(address.tolist(), own, strict=False):
+            given.setdefault(one, []).append(logits)
+    assert met == 5 * 16
+    assert all(torch.isfinite(logits).all() for every in given.values() for logits in every)

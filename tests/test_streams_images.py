@@ -217,7 +217,7 @@ def test_samples_of_a_blurred_stage_always_have_an_output_that_competes():
     stream = SplitImages(scenario="class", blur=0.3).build(0)
     data = LaneData([stream], [0], torch.device("cpu"))
     for stage, task in enumerate(stream.tasks):
-        mask = data.masks(stage, training=True, seen_only=False)
+        mask = data.masks(stage, "seen", training=True)
         needed = int(stream.targets[task.train].max())
         assert needed == min(2 * stage + 3, 9)
         assert mask is None or (mask[stage, needed] == 0 and torch.isinf(mask[stage, needed + 1 :]).all())

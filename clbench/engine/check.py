@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from clbench.config import Run, fingerprint
+from clbench.config import Run, Training, fingerprint
 from clbench.engine.optimize import heads_problems
 from clbench.errors import ConfigurationError
 from clbench.models.base import Layout
@@ -53,6 +53,7 @@ def _problems_of(
         found += layout
     else:
         found += run.strategy.fit_problems(stream, layout) + heads_problems(run.training, layout, stream)
+    found += _outputs_problems(run.training, stream)
     size, name = min((len(task.train), task.name) for task in stream.tasks)
     if run.training.batch_size > size:
         found.append(
@@ -61,6 +62,22 @@ def _problems_of(
             f"Use at most {size}."
         )
     return found
+
+
+def _outputs_problems(training: Training, stream: Stream) -> list[str]:
+    """Return a line where a task has training samples of classes that would not compete."""
+    if training.outputs != "task" or stream.scenario != "class" or stream.offset_targets:
+        return []
+    for task in stream.tasks:
+        low, high = task.outputs
+        targets = stream.targets[task.train]
+        if bool(((targets < low) | (targets >= high)).any()):
+            return [
+                "A task's own outputs alone can compete only where all its training samples are of them; got "
+                f"training.outputs=task with samples of other classes in task {task.name}. "
+                "Use training.outputs=seen or all, or boundaries that are not blurred."
+            ]
+    return []
 
 
 def _built(run: Run) -> Stream | list[str]:

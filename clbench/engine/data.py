@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clbench.config import Evaluation, Run, Training, fingerprint
-from clbench.streams.base import Stream, generator
+from clbench.streams.base import Stream, Task, generator
 from clbench.streams.door import Door
 
 BLOCK_ROWS = 256
@@ -117,27 +117,37 @@ class LaneData:
         found = self.targets.index_select(0, rows.reshape(-1)).view(*rows.shape, *self.targets.shape[1:])
         return found if self.target_starts is None else found + self.target_starts[task]
 
-    def masks(self, stage: int, training: bool, seen_only: bool) -> Tensor | None:
+    def masks(self, stage: int, outputs: str, training: bool) -> Tensor | None:
         """Return what is added to the logits of each task's samples, 0 or −inf, `[task, outputs]`.
 
-        Task-incremental: a sample's own outputs compete. Class-incremental: in training those of the
-        tasks up to `stage`; in evaluation all, or those as well where `seen_only`. None: all compete.
+        Task-incremental: a sample's own outputs compete. Class-incremental, by `outputs`: `seen`: those of
+        the tasks up to `stage`; `task`: a sample's own; else all, for which None stands.
+
+        Args:
+            stage: the last stage whose task is seen.
+            outputs: `Training.outputs` or `Evaluation.outputs`.
+            training: whether early classes of blurred tasks count as seen.
         """
-        scenario, outputs = self.stream.scenario, self.stream.outputs
         ranges = [task.outputs for task in self.stream.tasks]
-        if scenario == "task":
-            allowed = ranges
-        elif scenario == "class" and (training or seen_only):
-            # A sample of a task not yet seen keeps its own outputs, or its loss would be infinite.
-            seen = self.stream.tasks[: stage + 1]
-            stop = max(task.outputs[1] if task.reach is None or not training else task.reach for task in seen)
-            allowed = [(0, stop if training else max(stop, high)) for _, high in ranges]
-        else:
+        choice = {"task": "task", "class": outputs}.get(self.stream.scenario, "all")
+        if choice == "all":
             return None
-        mask = torch.full((len(ranges), outputs), float("-inf"), device=self.device)
+        if choice == "task":
+            allowed = ranges
+        else:
+            seen = self.stream.tasks[: stage + 1]
+            stop = max(trained_outputs(task)[1] if training else task.outputs[1] for task in seen)
+            # A sample of a task not yet seen keeps its own outputs, or its loss would be infinite.
+            allowed = [(0, stop if training else max(stop, high)) for _, high in ranges]
+        mask = torch.full((len(ranges), self.stream.outputs), float("-inf"), device=self.device)
         for row, (low, high) in zip(mask, allowed, strict=True):
             row[low:high] = 0.0
         return None if bool((mask == 0).all()) else mask
+
+
+def trained_outputs(task: Task) -> tuple[int, int]:
+    """Return the range of outputs that a task's training samples may have."""
+    return (task.outputs[0], task.outputs[1] if task.reach is None else task.reach)
 
 
 def batch_positions(seed: int, key: object, samples: int, bounds: Sequence[tuple[int, int, int]]) -> Tensor:

@@ -95,7 +95,7 @@ class Evaluator:
     def _mask(self, stage: int) -> Tensor | None:
         """Return what is added to the outputs in a stage, `[samples, outputs]`."""
         if stage not in self.masks:
-            masks = self.data.masks(stage, training=False, seen_only=self.evaluation.outputs == "seen")
+            masks = self.data.masks(stage, self.evaluation.outputs, training=False)
             # The samples of a column belong to one task in every lane, so lane 0 tells all masks.
             self.masks[stage] = None if masks is None else masks[self.rows.task[0]]
         return self.masks[stage]

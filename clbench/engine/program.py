@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clbench.config import Run
-from clbench.engine.data import LaneData, Rows
+from clbench.engine.data import LaneData, Rows, trained_outputs
 from clbench.engine.losses import output_errors
 from clbench.lanes import stack
 from clbench.models.base import Layout, Network
@@ -62,11 +62,13 @@ class Program(Learner):
         self.network = self._network(self.theta)
         self.stage, self.step, self.stage_step = stage, step, 0
         self.tasks, self.outputs, self.pool = self.data.tasks, self.stream.outputs, self.data.pool
+        self.scenario = self.stream.scenario
+        self.task_outputs = tuple(trained_outputs(task) for task in self.stream.tasks)
         self.lr = torch.tensor([run.optimizer.lr for run in runs], device=self.device)
         self.strategy: Strategy = stack(strategies, self.device)
         self.state = {key[9:]: value for key, value in tree.items() if key.startswith("strategy/")}
         reach = max(stage, *self.strategy.stage_tasks(stage, self.tasks))  # joint trains on all tasks at once
-        self.masks = self.data.masks(reach, training=True, seen_only=False)
+        self.masks = self.data.masks(reach, first.training.outputs, training=True)
         self.before: Tensor | None = None
         self.other: tuple[Tensor, Network] | None = None  # the network of the last other θ asked for
 

@@ -30,6 +30,8 @@ class Learner(ABC):
         tasks: number of tasks in the stream.
         seeds: the seed of every lane.
         outputs: number of outputs of the network.
+        scenario: `task`, `domain`, `class` or `regression`.
+        task_outputs: the range of outputs `(low, high)` that each task's training samples may have.
         pool: number of samples in the pool, so that `address = task · pool + sample`.
         device: where the tensors live.
     """
@@ -48,6 +50,8 @@ class Learner(ABC):
     tasks: int
     seeds: tuple[int, ...]
     outputs: int
+    scenario: str
+    task_outputs: tuple[tuple[int, int], ...]
     pool: int
     device: torch.device
 

@@ -23,8 +23,9 @@ class LwF(Strategy):
     L_old = T² · mean over old heads · mean_x KL(softmax(z_teacher / T) ‖ softmax(z / T))
 
     over the outputs of a head: in task-incremental streams each past task's own; in class-incremental ones
-    all classes of past tasks, as one; else all outputs. With classes `mean`, KL is divided by the number of
-    classes in the student's softmax. In regression L_old = mean over samples and outputs of (z − z_teacher)².
+    all classes of past tasks (with blurred boundaries all that they had samples of), as one; else all
+    outputs. With classes `mean`, KL is divided by the number of classes in the student's softmax. In
+    regression L_old = mean over samples and outputs of (z − z_teacher)².
 
     weighting `sum`: L = L_new + λ L_old (Li & Hoiem 2017). `tasks`: L = (1 − s) L_new + s L_old with
     s = λ (1 − 1/n), n being the tasks so far; λ = 1 is van de Ven & Tolias 2018's 1/n and 1 − 1/n. There the
@@ -34,8 +35,9 @@ class LwF(Strategy):
         lam: λ ≥ 0, at most 1 with `tasks`.
         temperature: T.
         weighting: `sum` or `tasks`, see above.
-        new_classes: in class-incremental streams: whether the student's softmax also runs over the classes of
-            the current task, for which the target is 0 (van de Ven & Tolias 2018).
+        new_classes: in class-incremental streams: whether the student's softmax also runs over the new
+            classes that compete in training beside the old ones (`training.outputs`: `seen` or `all`), for
+            which the target is 0 (van de Ven & Tolias 2018).
         classes: `sum`: KL is a sum over classes, as printed everywhere; `mean`: it is an average, as in the
             first release of van de Ven & Tolias 2018's code.
 
@@ -98,24 +100,18 @@ class LwF(Strategy):
 
     def consolidate(self, learner: Learner, state: State) -> State:
         """Keep θ as the teacher, and which outputs the past tasks have."""
-        shape = (learner.lanes, 1, learner.outputs)
-        heads = [torch.zeros(shape, dtype=learner.theta.dtype, device=learner.device)]
-        masks = [
-            learner.fetch(learner.train_addresses(task)[:, :1].contiguous()).mask
-            for task in range(learner.stage + 1)
-        ]
-        if all(mask is not None for mask in masks):
-            distinct: list[Tensor] = []
-            for mask in masks:  # the same in every lane
-                if not any(torch.equal(mask, other) for other in distinct):
-                    distinct.append(mask)
-            heads = [mask.expand(shape) for mask in distinct]
-        return {"teacher": learner.theta.clone(), "heads": torch.cat(heads, 1)}
+        heads = _heads(learner)
+        mask = torch.full_like(learner.theta[:, :1, None], float("-inf")).repeat(
+            1, len(heads), learner.outputs
+        )
+        for index, (low, high) in enumerate(heads):
+            mask[:, index, low:high] = 0.0
+        return {"teacher": learner.theta.clone(), "heads": mask}
 
     def _divergence(self, batch: Batch, outputs: Tensor, taught: Tensor, head: Tensor) -> Tensor:
         teacher = student = head[:, None]
         if self.new_classes:
-            # Without a mask all outputs compete: those of the last task of a class-incremental stream, too.
+            # Without a mask all outputs compete, those of the last task of a class-incremental stream too.
             mask = torch.zeros_like(teacher) if batch.mask is None else batch.mask
             # With known tasks the new task's outputs are another head's, and compete with no old one.
             compete = ((mask == 0) | (teacher != 0)).all(2, keepdim=True)
@@ -125,6 +121,14 @@ class LwF(Strategy):
 
     def _share(self, learner: Learner) -> Tensor | float:
         return self.lam * (1.0 - 1.0 / (learner.stage + 1))
+
+
+def _heads(learner: Learner) -> list[tuple[int, int]]:
+    """Return the outputs of past tasks, those together that compete with each other."""
+    past = learner.task_outputs[: learner.stage + 1]
+    if learner.scenario == "task":
+        return list(dict.fromkeys(past))
+    return [(0, max(high for _, high in past) if learner.scenario == "class" else learner.outputs)]
 
 
 def distillation(
