@@ -46,11 +46,12 @@ TABLE = {
     "ewc, l1": (Regularized(anchor="each", importance=Fisher(), distance="l1"), {"untouched": True}),
     "online_ewc": (Regularized(importance=Fisher("sampled", gamma=0.9), half=True), {"untouched": True}),
     "si": (SI, {"untouched": True}),
+    "si, the sum clamped": (Regularized(importance=PathIntegral(clamp="total")), {"untouched": True}),
     "mas": (Regularized(importance=OutputSensitivity()), {"untouched": True}),
     "mas, per sample": (Regularized(importance=OutputSensitivity("sample", samples=9)), {"untouched": True}),
     "rwalk": (Regularized(importance=RWalk(interval=5)), {"untouched": True}),
-    "rwalk, as in its authors' code": (
-        Regularized(importance=RWalk(interval=5, score="added", window="task")),
+    "rwalk_code": (
+        Regularized(importance=RWalk(interval=5, half=False, score="added", window="task")),
         {"untouched": True},
     ),
     "lwf": (LwF(), {"untouched": True}),

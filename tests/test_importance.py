@@ -177,7 +177,7 @@ STEPS = [((1.0, 2.0), (-0.1, -0.2)), ((0.5, -1.0), (-0.2, 0.1)), ((-2.0, 1.0), (
 @pytest.mark.parametrize("gradient", ["unregularised", "regularised"])
 def test_path_integral_by_hand_on_three_steps(gradient):
     learner = FakeLearner(classification_stream())
-    estimator = PathIntegral(gradient=gradient, clamp=False)
+    estimator = PathIntegral(gradient=gradient, clamp="none")
     state = estimator.start(learner)
     for value, move in STEPS:
         take_step(learner, estimator, state, value, move, penalty=0.5)
@@ -194,16 +194,30 @@ def test_path_integral_by_hand_on_three_steps(gradient):
 
 def test_clamp_drops_what_raised_the_loss():
     learner = FakeLearner(classification_stream())
-    for clamp, expected in ((False, -0.1 / (0.01 + 0.1)), (True, 0.0)):
+    for clamp, expected in (("none", -0.1 / (0.01 + 0.1)), ("task", 0.0)):
         estimator = PathIntegral(clamp=clamp)
         state = estimator.start(learner)
         take_step(learner, estimator, state, (1.0, 0.0), (0.1, 0.0))
         assert float(estimator.estimate(learner, state)[0, 0]) == pytest.approx(expected, abs=1e-12)
 
 
+def test_clamps_of_three_tasks_by_hand():
+    """One step a task: Ω_task is 1, −3 and 1 times 0.1 / 0.11; the authors' code clamps the running sum."""
+    learner = FakeLearner(classification_stream())
+    found = {}
+    for clamp in ("none", "task", "total"):
+        estimator, total = PathIntegral(clamp=clamp), None
+        state = estimator.start(learner)
+        for gradient in (-1.0, 3.0, -1.0):
+            take_step(learner, estimator, state, (gradient, 0.0), (0.1, 0.0))
+            total = estimator.add(total, estimator.estimate(learner, state))
+        found[clamp] = float(total[0, 0]) / (0.1 / 0.11)
+    assert found == {"none": pytest.approx(-1), "task": pytest.approx(2), "total": pytest.approx(1)}
+
+
 def test_rwalk_by_hand():
     learner = FakeLearner(classification_stream())
-    estimator = RWalk(decay_rate=0.9, interval=2, damping=0.01, normalised=False)
+    estimator = RWalk(decay_rate=0.9, interval=2, damping=0.01, half=False, normalised=False)
     state = estimator.start(learner)
     for value, move in STEPS[:2]:
         take_step(learner, estimator, state, value, move)
@@ -225,7 +239,13 @@ def test_rwalk_as_in_the_authors_code_by_hand():
     """Squares add up over the task, and ½ (s + s_task) is added onto s."""
     learner = FakeLearner(classification_stream())
     estimator = RWalk(
-        decay_rate=0.9, interval=1, damping=0.01, normalised=False, score="added", window="task"
+        decay_rate=0.9,
+        interval=1,
+        damping=0.01,
+        half=False,
+        normalised=False,
+        score="added",
+        window="task",
     )
     state = estimator.start(learner)
     fisher, score = double([1.0, 4.0]), double([0.0, 0.0])
@@ -259,8 +279,8 @@ def test_rwalk_normalised_maps_both_parts_to_0_and_1():
     state = estimator.start(learner)
     take_step(learner, estimator, state, *STEPS[0])
     found = estimator.estimate(learner, state)
-    # F is 1 and 4, s is 0.1 / (0.01 + 0.001) and 0.4 / (4 · 0.04 + 0.001), all others 0.
-    expected = double([0.25 + 1.0, 1.0 + (0.4 / 0.161) / (0.1 / 0.011)])
+    # F is 1 and 4, s is 0.1 / (½ · 0.01 + 0.001) and 0.4 / (½ · 4 · 0.04 + 0.001), all others 0.
+    expected = double([0.25 + 1.0, 1.0 + (0.4 / 0.081) / (0.1 / 0.006)])
     torch.testing.assert_close(found[0, :2], expected, rtol=1e-12, atol=1e-12)
     assert found[:, 2:].abs().max() == 0
 
@@ -273,6 +293,7 @@ def test_rwalk_normalised_maps_both_parts_to_0_and_1():
         (Fisher(gamma=-1.0), "strategy.importance.gamma=-1.0"),
         (Fisher(samples=0), "strategy.importance.samples=0"),
         (PathIntegral(damping=0.0), "strategy.importance.damping=0.0"),
+        (PathIntegral(clamp="all"), "strategy.importance.clamp=all. Known: none, task, total"),
         (PathIntegral(gradient="both"), "strategy.importance.gradient=both"),
         (OutputSensitivity(per="task"), "strategy.importance.per=task"),
         (RWalk(interval=0), "strategy.importance.interval=0"),

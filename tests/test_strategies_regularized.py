@@ -282,6 +282,10 @@ def test_lambda_must_be_finite_and_not_negative(lam):
         (Regularized(from_stage=-1), "got strategy.from_stage=-1."),
         (Regularized(importance="fisher"), "got strategy.importance=fisher."),
         (
+            Regularized(anchor="each", importance=PathIntegral(clamp="total")),
+            "strategy.anchor=each with strategy.importance=PathIntegral",
+        ),
+        (
             Regularized(anchor="each", importance=RWalk()),
             "strategy.anchor=each with strategy.importance=RWalk",
         ),

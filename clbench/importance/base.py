@@ -62,6 +62,12 @@ class Importance(ABC):
         """Return γ, by which the Ω of the tasks before is multiplied when a task's is added, or `[lane]`."""
         return 1.0
 
+    def add(self, before: Tensor | None, fresh: Tensor) -> Tensor:
+        """Return Ω with the ended task's, γ Ω + Ω_task, in `fresh`; `before` is None after the first."""
+        if before is None or not self.accumulates:
+            return fresh
+        return fresh.add_(before * column(self.decay()))
+
 
 @dataclass(frozen=True)
 class Ones(Importance):

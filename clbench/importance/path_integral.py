@@ -8,39 +8,48 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from clbench.errors import known
 from clbench.importance.base import Importance, column
 
 if TYPE_CHECKING:  # strategies import this package
     from clbench.strategies.learner import Learner
+
+CLAMPS = ("none", "task", "total")
 
 
 @dataclass(frozen=True)
 class PathIntegral(Importance):
     """Ω_task = w / (Δ² + ξ),  w = −Σ_steps g · (θ_after − θ_before),  Δ = θ_end − θ_start of the task.
 
-    Ω adds up over tasks (times γ); w starts at 0 in every task. The penalty is λ Σ Ω (θ − θ*)² without ½.
+    Ω ← γ Ω + Ω_task after a task; w starts at 0 in every task. The penalty is λ Σ Ω (θ − θ*)² without ½.
     The gradient g is a batch's, as the optimiser saw it, and the step is the optimiser's actual one.
 
     Args:
         damping: ξ.
         gradient: `unregularised`: of the task loss alone (Zenke 2017, Hsu 2018); or `regularised`: with the
             penalty's (van de Ven 2018).
-        clamp: negative Ω_task count as 0, as in the authors' code; where false, Ω may be negative, as in
-            Hsu's and van de Ven's.
+        clamp: `none`: Ω may be negative (the paper's sum; Hsu's and van de Ven's code); `task`: a negative
+            Ω_task counts as 0; `total`: where the sum over tasks falls below 0 it is put to 0 (the authors'
+            code). `task` and `total` are one until the second task has ended.
         gamma: γ, factor on the importance of the tasks before.
 
-    Source: Zenke, Poole & Ganguli 2017, eq. 3–5.
+    Source: Zenke, Poole & Ganguli 2017, eq. 3–5, and the code published with it.
     """
 
     damping: float = 0.1
     gradient: str = "unregularised"
-    clamp: bool = True
+    clamp: str = "task"
     gamma: float = 1.0
 
     @property
     def observes(self) -> bool:
         """Every step counts."""
         return True
+
+    @property
+    def accumulates(self) -> bool:
+        """A sum that is clamped has no term per task."""
+        return self.clamp != "total"
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
@@ -49,6 +58,11 @@ class PathIntegral(Importance):
             found.append(
                 "The damping keeps Ω finite where a parameter did not move; "
                 "got strategy.importance.damping=0.0. Use 0.1."
+            )
+        if self.clamp not in CLAMPS:
+            found.append(
+                "strategy.importance.clamp must be a known name; "
+                f"got strategy.importance.clamp={self.clamp}. {known(CLAMPS)}"
             )
         if self.gradient not in ("unregularised", "regularised"):
             found.append(
@@ -79,4 +93,9 @@ class PathIntegral(Importance):
         found = state["path"] / moved.square_().add_(column(self.damping))
         state["path"] = torch.zeros_like(state["path"])
         state["origin"] = learner.theta.clone()
-        return found.clamp_(min=0) if self.clamp else found
+        return found.clamp_(min=0) if self.clamp == "task" else found
+
+    def add(self, before: Tensor | None, fresh: Tensor) -> Tensor:
+        """Return γ Ω + Ω_task, and 0 where that is negative with `total`."""
+        total = fresh if before is None else fresh.add_(before * column(self.gamma))
+        return total.clamp_(min=0) if self.clamp == "total" else total

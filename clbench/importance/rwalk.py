@@ -36,10 +36,12 @@ class RWalk(Importance):
         interval: steps between updates.
         damping: ξ.
         half: h = ½ (the paper's KL distance) where true, 1 (the authors' code) where false.
-        normalised: see above (the authors' code).
+        normalised: see above (the paper and the authors' code).
         score: `averaged` (the paper), `added` (the authors' code) or `none`.
         window: `interval` (the paper, and the authors' EWC) or `task` (the authors' RWalk, whose sum of
             squares is emptied at the end of a task only).
+
+    The defaults are the paper's; `strategy=rwalk_code` is the authors' code.
 
     Source: Chaudhry et al. 2018, §4, and the code that Chaudhry et al. 2019 published with A-GEM.
     """
@@ -47,7 +49,7 @@ class RWalk(Importance):
     decay_rate: float = 0.9
     interval: int = 50
     damping: float = 0.001
-    half: bool = False
+    half: bool = True
     normalised: bool = True
     score: str = "averaged"
     window: str = "interval"

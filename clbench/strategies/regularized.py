@@ -179,7 +179,7 @@ class Regularized(Strategy):
             fresh = torch.ones_like(theta) if fresh is None else fresh
             return {**state, **add_term(state, self.distance, fresh, theta, self._decay())}
         if fresh is not None:
-            state["importance"] = self._accumulated(state, fresh)
+            state["importance"] = self.importance.add(state.get("importance"), fresh)
         if "anchor" not in state:
             return {**state, "anchor": theta}
         kinds = self._anchor_kinds(learner.layout)
@@ -226,11 +226,6 @@ class Regularized(Strategy):
     def _decay(self) -> Tensor:
         factor = torch.as_tensor(self.importance.decay())
         return factor[:, None] if factor.dim() else factor
-
-    def _accumulated(self, state: State, fresh: Tensor) -> Tensor:
-        if "importance" not in state or not self.importance.accumulates:
-            return fresh
-        return fresh.add_(state["importance"] * self._decay())
 
     def _pull(self, learner: Learner, state: State) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return anchor, weight and the penalty's constant part; computed once in a phase."""
