@@ -1,5 +1,6 @@
 """The conformance table: one line per strategy. The properties are those of `clbench.testing`."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,13 @@ def test_every_strategy_of_conf_has_its_line():
     # A user's class, and configurations that need a model with those layers.
     names -= {"own", "adapter", "embedding_l2_init", "weight_decay_rest"}
     assert names - set(TABLE) == set()
+
+
+def test_every_strategy_of_conf_is_told_of_in_the_table_of_methods():
+    root = Path(__file__).parent.parent
+    names = {path.stem for path in (root / "conf" / "strategy").glob("*.yaml")} - {"own"}
+    rows = [
+        line for line in (root / "docs" / "methods.md").read_text("utf-8").splitlines() if line[:3] == "| `"
+    ]
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+    assert names - told == set()
