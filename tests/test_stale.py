@@ -10,7 +10,6 @@ from dataclasses import make_dataclass, replace
 
 import pandas as pd
 import pytest
-import test_app
 from test_engine_invariants import make, results
 from test_records import GOOD, config_of, make_result, make_run
 
@@ -22,8 +21,6 @@ from clbench.records import write_run, write_sweep
 from clbench.records.run import losses_bytes
 from clbench.sources import is_users, user_sources
 from clbench.strategies import Regularized
-
-command = test_app.clbench
 
 OWN = {
     "net.py": """
@@ -133,12 +130,12 @@ def trained(folder):
     return json.loads((folder / "summary.json").read_text())["trained_here"]
 
 
-def test_an_edit_of_anything_that_shaped_a_run_trains_it_again(command, edit, tmp_path):
-    assert command(*WORDS, "hydra.run.dir=one")[0] == 0
+def test_an_edit_of_anything_that_shaped_a_run_trains_it_again(clbench, edit, tmp_path):
+    assert clbench(*WORDS, "hydra.run.dir=one")[0] == 0
     seen = [losses(tmp_path / "one")]
     for name, words in EDITS.items():
         edit(*words)
-        assert command(*WORDS, "hydra.run.dir=one")[0] == 0
+        assert clbench(*WORDS, "hydra.run.dir=one")[0] == 0
         assert losses(tmp_path / "one") == fresh_losses(tmp_path / "one"), name
         assert losses(tmp_path / "one") not in seen, name
         seen.append(losses(tmp_path / "one"))
@@ -146,8 +143,8 @@ def test_an_edit_of_anything_that_shaped_a_run_trains_it_again(command, edit, tm
     # Nothing is edited: nothing is trained, and of another folder's run only what is not in the store.
     written = (tmp_path / "one" / "summary.json").stat().st_mtime_ns
     edit("net.py", "Tanh", "Tanh")
-    assert command(*WORDS, "hydra.run.dir=one")[0] == 0
-    assert command(*WORDS, "hydra.run.dir=two")[0] == 0
+    assert clbench(*WORDS, "hydra.run.dir=one")[0] == 0
+    assert clbench(*WORDS, "hydra.run.dir=two")[0] == 0
     assert (tmp_path / "one" / "summary.json").stat().st_mtime_ns == written
     assert trained(tmp_path / "two") == 1 and losses(tmp_path / "two") == seen[-1]
 
@@ -160,18 +157,18 @@ def rows(labels):
     return "x,task,target\n" + "".join(f"{k % 7},{k // 40},{labels[k % 2]}\n" for k in range(80))
 
 
-def test_a_sweep_is_never_extended_beside_runs_of_other_data(command, tmp_path):
+def test_a_sweep_is_never_extended_beside_runs_of_other_data(clbench, tmp_path):
     def csv():
         return {path.parent.name: path.read_bytes() for path in tmp_path.glob("out/*/losses.csv")}
 
     (tmp_path / "d.csv").write_text(rows("ab"))
-    assert command(*SWEEP, "strategy=l2", "strategy.lam=1,2") == (0, [])
+    assert clbench(*SWEEP, "strategy=l2", "strategy.lam=1,2") == (0, [])
     old = csv()
     (tmp_path / "d.csv").write_text(rows("ba").replace("3,", "4,"))
-    code, lines = command(*SWEEP, "strategy=l2", "strategy.lam=2,3")
+    code, lines = clbench(*SWEEP, "strategy=l2", "strategy.lam=2,3")
     assert code == 2 and len(lines) == 1 and csv() == old
     assert "got 1 in hydra.sweep.dir=" in lines[0] and " from before d.csv and data of" in lines[0]
-    assert command(*SWEEP, "strategy=l2", "strategy.lam=1,2,3")[0] == 0
+    assert clbench(*SWEEP, "strategy=l2", "strategy.lam=1,2,3")[0] == 0
     assert len(csv()) == 3 and not set(csv().values()) & set(old.values())
     assert len(pd.read_csv(tmp_path / "out" / "runs.csv")) == 3
 

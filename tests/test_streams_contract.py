@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from own_streams import FAULTS, Days, Subjects
-from test_app import clbench  # noqa: F401 - a fixture
 
 from clbench.config import Evaluation, Run, Training
 from clbench.engine import find_problems, train
