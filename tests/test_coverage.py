@@ -21,9 +21,9 @@ ROWS = 20_000
 def test_a_means_interval_covers(seeds):
     assert 0.94 <= coverage(t_interval, "normal", seeds, ROWS) <= 0.96
     assert coverage(iqm_interval, "normal", seeds, ROWS) >= 0.93
-    # What `clbench.analysis.statistics` says that skew costs, to half a point.
+    # What `clbench.analysis.statistics` says that skew costs, to a point.
     told = {2: 0.91, 3: 0.88, 5: 0.88, 10: 0.90, 20: 0.92}[seeds]
-    assert coverage(t_interval, "exponential", seeds, ROWS) == pytest.approx(told, abs=0.0075)
+    assert coverage(t_interval, "exponential", seeds, ROWS) == pytest.approx(told, abs=0.01)
 
 
 @pytest.mark.slow
@@ -50,5 +50,5 @@ def test_a_page_without_a_difference_keeps_each_familys_error():
 @pytest.mark.parametrize(("seeds", "told"), [(5, 0.06), (10, 0.08), (20, 0.10)])
 def test_a_nested_choice_costs_what_is_told(seeds, told):
     """Seeds take part in each other's choices: see the head of `clbench.analysis.selection`."""
-    assert choice_error(seeds, 4, 0.5, ROWS) == pytest.approx(told, abs=0.0075)
+    assert choice_error(seeds, 4, 0.5, ROWS) == pytest.approx(told, abs=0.01)
     assert choice_error(seeds, 4, 0.0, ROWS) == pytest.approx(0.05, abs=0.0075)
