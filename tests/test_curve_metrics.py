@@ -101,6 +101,14 @@ def test_losses_csv_has_whole_splits_at_the_ends_of_stages(still):
     pd.testing.assert_frame_equal(of["r0"], of["r1"])
 
 
+def test_without_points_between_the_ends_all_metrics_read_whole_splits():
+    results = {}
+    runs = [still_run(points=1, subset=subset) for subset in (16, None)]
+    train(runs, results.__setitem__, threads=1)
+    assert np.array_equal(results[0].subset["loss"], results[1].loss)
+    assert np.array_equal(results[0].loss, results[1].loss)
+
+
 def test_stored_stages_bring_the_subsets_values_along(tmp_path):
     results = []
     for _ in range(2):

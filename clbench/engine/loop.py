@@ -67,8 +67,8 @@ class _Recorder:
         self.program = program
         self.subset = Evaluator(program.data, evaluation, full=False)
         self.full = Evaluator(program.data, evaluation, full=True)
-        if self.full.groups == self.subset.groups:  # the same samples
-            self.full = self.subset
+        if self.full.groups == self.subset.groups or evaluation.points == 1:  # one choice
+            self.subset = self.full
         self.steps: list[int] = []
         self.ends: list[bool] = []
         self.losses: list[Tensor] = []
