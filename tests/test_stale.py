@@ -70,8 +70,8 @@ class Rows(StreamSource):
     def build(self, seed):
         with open(self.table) as file:
             x = torch.tensor([[float(word)] for word in file.read().split()])
-        rows = torch.arange(20)
-        tasks = tuple(Task(n, rows + s, rows[:0], rows + s, (0, 1)) for n, s in (("A", 0), ("B", 20)))
+        rows = torch.arange(10)
+        tasks = tuple(Task(n, rows + s, rows[:0], rows + s + 10, (0, 1)) for n, s in (("A", 0), ("B", 20)))
         return Stream(x, x.square(), tasks, "regression", 1, ("rmse",))
 """,
     "rows.txt": " ".join(f"{(k - 20) / 10}" for k in range(40)),
@@ -131,11 +131,11 @@ def trained(folder):
 
 
 def test_an_edit_of_anything_that_shaped_a_run_trains_it_again(clbench, edit, tmp_path):
-    assert clbench(*WORDS, "hydra.run.dir=one")[0] == 0
+    assert clbench(*WORDS, "hydra.run.dir=one") == (0, [])
     seen = [losses(tmp_path / "one")]
     for name, words in EDITS.items():
         edit(*words)
-        assert clbench(*WORDS, "hydra.run.dir=one")[0] == 0
+        assert clbench(*WORDS, "hydra.run.dir=one") == (0, [])
         assert losses(tmp_path / "one") == fresh_losses(tmp_path / "one"), name
         assert losses(tmp_path / "one") not in seen, name
         seen.append(losses(tmp_path / "one"))
@@ -143,8 +143,8 @@ def test_an_edit_of_anything_that_shaped_a_run_trains_it_again(clbench, edit, tm
     # Nothing is edited: nothing is trained, and of another folder's run only what is not in the store.
     written = (tmp_path / "one" / "summary.json").stat().st_mtime_ns
     edit("net.py", "Tanh", "Tanh")
-    assert clbench(*WORDS, "hydra.run.dir=one")[0] == 0
-    assert clbench(*WORDS, "hydra.run.dir=two")[0] == 0
+    assert clbench(*WORDS, "hydra.run.dir=one") == (0, [])
+    assert clbench(*WORDS, "hydra.run.dir=two") == (0, [])
     assert (tmp_path / "one" / "summary.json").stat().st_mtime_ns == written
     assert trained(tmp_path / "two") == 1 and losses(tmp_path / "two") == seen[-1]
 
