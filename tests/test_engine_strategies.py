@@ -36,7 +36,7 @@ def watched(kind):
     class Watched(kind):
         def stage_data(self, learner, state, address):
             found = kind.stage_data(self, learner, state, address)
-            if "memory" in state:
+            if "memory" in state and (state["memory"] >= 0).any():
                 held = state["memory"]
                 SEEN.append((held // learner.pool, labels_of(learner, held.clamp(min=0)), held))
             return found

@@ -219,7 +219,7 @@ def test_pooled_accuracy_weighs_tasks_by_their_samples(comparisons):
 def test_a_condition_may_be_on_what_all_runs_of_a_strategy_agree_on(tmp_path):
     """`runs.csv` has no column for it, and the first run, another strategy's, knows nothing of it."""
     outcome = Outcome([[0.9, 0.3], [0.6, 0.8]], [0.1, 0.2])
-    for name, own in (("naive", {}), ("si", {"importance": {"clamp": "none"}})):
+    for name, own in (("naive", {}), ("si", {"importance": {"clamp": False}})):
         for seed in range(3):
             strategy = {"_target_": f"toy.{name}", **own}
             config = {"stream": {"scenario": "class"}, "strategy": strategy, "optimizer": {"lr": 0.1}}
