@@ -19,7 +19,7 @@ import pandas as pd
 
 from clbench.analysis.settings import (
     context_columns,
-    final_means,
+    final_scores,
     group_by,
     leading_metric_of,
     strategy_columns,
@@ -27,13 +27,14 @@ from clbench.analysis.settings import (
 from clbench.analysis.statistics import estimate
 from clbench.errors import ConfigurationError
 from clbench.records.columns import higher_is_better
+from clbench.records.criterion import mean_score
 
 
 def criterion(runs: pd.DataFrame, split: str = "val") -> pd.Series:
     """Return every run's final leading metric, mean over tasks, higher is better; NaN if not done."""
     metric = leading_metric_of(runs)
-    values = final_means(runs, split, metric)
-    return (values if higher_is_better(metric) else -values).where(runs["status"] == "done")
+    final = final_scores(runs, split, metric).to_numpy(np.float64)
+    return pd.Series(mean_score(final, metric), index=runs.index).where(runs["status"] == "done")
 
 
 def best_lambda(runs: pd.DataFrame, values: pd.Series) -> float:

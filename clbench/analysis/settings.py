@@ -46,10 +46,14 @@ def group_by(runs: pd.DataFrame, columns: list[str]) -> list[tuple[dict[str, obj
     return [(dict(zip(columns, key, strict=True)), rows) for key, rows in grouped]
 
 
+def final_scores(runs: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
+    """Return the columns `<split>_<metric>_<task>`, one per task."""
+    return runs[[final.column for final in finals_among(runs.columns, split, metric)]]
+
+
 def final_means(runs: pd.DataFrame, split: str, metric: str) -> pd.Series:
     """Return every run's mean over tasks of the final `<split>_<metric>_<task>`, NaN where there is none."""
-    columns = [final.column for final in finals_among(runs.columns, split, metric)]
-    return runs[columns].mean(axis=1) if columns else pd.Series(float("nan"), index=runs.index)
+    return final_scores(runs, split, metric).mean(axis=1)
 
 
 def leading_metric_of(runs: pd.DataFrame) -> str:

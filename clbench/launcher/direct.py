@@ -24,6 +24,7 @@ from clbench.launcher.compose import Composer, Template, number, override_dirnam
 from clbench.launcher.folders import folder_name, labels
 from clbench.launcher.forms import Form, to_yaml
 from clbench.launcher.jobs import Job, unused_keys
+from clbench.launcher.objective import is_tuned
 
 LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 """Where Hydra's default logging of jobs writes; any other logging goes the long way."""
@@ -133,6 +134,7 @@ class Direct:
     def __init__(self, composer: Composer, config: DictConfig) -> None:
         self.composer = composer
         self.sweep_dir = str(config.hydra.sweep.dir)
+        self.tuned = is_tuned(config.hydra)
         self.forms: dict[int, tuple[Form, Form]] = {}
 
     def pages(self, numbers: Sequence[int], job_overrides: Sequence[Sequence[str]]) -> list[Page] | None:
@@ -160,10 +162,10 @@ class Direct:
                 return None
             resolved = template.task_container(resolve=True)
         node = hydra_form.content["hydra"]
-        names = labels(task, node["runtime"]["choices"], lines)
+        names = labels(resolved, node["runtime"]["choices"], lines)
         subdir, name = node["sweep"]["subdir"], node["job"]["name"]
         if subdir == "${run_folder:}" and "${" not in name:
-            subdir = folder_name(task, names)
+            subdir = folder_name(resolved, names)
         else:
             config = template.fill(overrides)
             number(config, job)
@@ -171,7 +173,7 @@ class Direct:
         folder = Path(os.path.abspath(os.path.join(self.sweep_dir, subdir)))
         dirname = override_dirname(overrides, node["job"]["config"]["override_dirname"])
         return Page(
-            job=Job(resolved, names, folder, folder / f"{name}.log", unused_keys(task)),
+            job=Job(resolved, names, folder, folder / f"{name}.log", unused_keys(task), self.tuned),
             overrides=lines,
             task=task_form,
             task_values=values,

@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from clbench.launcher.schema import PARTS
 from clbench.sources import training_sources
 
-NOT_SHAPING = ("hydra", "device", "threads", "memory", "cache", "study")
+NOT_SHAPING = ("hydra", "device", "threads", "memory", "cache", "study", "objective")
 """Top-level keys that don't change what a run computes, or only where."""
+
+LONGEST = 180
+"""Bytes of a name's readable part; file systems take 255 for all of it."""
 
 
 def labels(config: Mapping[str, Any], choices: Mapping[str, Any], overrides: list[str]) -> dict[str, str]:
@@ -41,13 +45,13 @@ def typed(overrides: ListConfig) -> list[str]:
 
 
 def readable(config: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Return the readable part: stream, scenario, strategy, λ and seed, as far as there are any."""
+    """Return the readable part, ASCII: stream, scenario, strategy, λ and seed, as far as there are any."""
     stream, strategy = config.get("stream") or {}, config.get("strategy") or {}
     words = [names["stream"], stream.get("scenario"), names["strategy"]]
     if strategy.get("lam") is not None:
         words.append(f"lam{_plain(strategy['lam'])}")
     words.append(f"seed{config.get('seed')}")
-    return "-".join(_word(word) for word in words if word is not None)
+    return "-".join(_word(word) for word in words if word is not None)[:LONGEST]
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -59,16 +63,20 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 def folder_name(config: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """Return the name of a run's folder in its sweep."""
-    return f"{readable(config, names)[:180]}-{config_hash(config)}"
+    return f"{readable(config, names)}-{config_hash(config)}"
 
 
 def _plain(value: Any) -> Any:
-    """Return a configuration in which 1.0 is written as 1: the same number, the same run."""
+    """Return a configuration in which 1.0 is written as 1: the same number, the same run.
+
+    From 2⁵³ on floats no longer are all whole numbers below them, and stay as they are: 1e+30.
+    """
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole else value
 
 
 def _word(value: object) -> str:
@@ -84,25 +92,52 @@ def unresolved(root: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
+def resolved(node: DictConfig | ListConfig) -> Any:
+    """Return a configuration as plain data; what can't be resolved, or not yet, stands as it is written."""
+    try:
+        return OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException:
+        written = OmegaConf.to_container(node, resolve=False)
+    if isinstance(written, list):
+        return [_resolved_item(node, index, item) for index, item in enumerate(written)]
+    assert isinstance(written, dict)
+    return {key: _resolved_item(node, key, item) for key, item in written.items()}
+
+
+def _resolved_item(node: Any, key: Any, written: Any) -> Any:
+    try:
+        value = node[key]
+    except OmegaConfBaseException:
+        return written
+    return resolved(value) if isinstance(value, (DictConfig, ListConfig)) else value
+
+
+def _task(root: DictConfig) -> dict[str, Any]:
+    """Return the task configuration as plain data: a run's name tells what is run, not how that was said."""
+    written = OmegaConf.to_container(root, resolve=False)
+    assert isinstance(written, dict)
+    return {str(key): _resolved_item(root, key, item) for key, item in written.items() if key != "hydra"}
+
+
 def _names(root: DictConfig, config: Mapping[str, Any]) -> dict[str, str]:
     return labels(config, root.hydra.runtime.choices, typed(root.hydra.overrides.task))
 
 
 def run_folder(*, _root_: DictConfig) -> str:
     """Resolve `${run_folder:}`, the folder of a job in its sweep."""
-    config = unresolved(_root_)
+    config = _task(_root_)
     return folder_name(config, _names(_root_, config))
 
 
 def study_name(*, _root_: DictConfig) -> str:
     """Resolve `${sweep_name:}`: the study's name, or `sweep`."""
     choice = _root_.hydra.runtime.choices.get("experiments")
-    return _word(choice) if choice else "sweep"
+    return _word(choice)[:LONGEST] if choice else "sweep"
 
 
 def run_name(*, _root_: DictConfig) -> str:
     """Resolve `${run_name:}`: what is run, readable."""
-    config = unresolved(_root_)
+    config = _task(_root_)
     return readable(config, _names(_root_, config))
 
 

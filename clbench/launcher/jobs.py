@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from clbench.errors import ConfigurationError, known, raise_together
 from clbench.launcher.kinds import field_problems, shown
+from clbench.launcher.objective import name_problems, score_problems
 from clbench.launcher.parts import make_part, plain_fields
 from clbench.launcher.schema import KEYS, PARTS, TOP
 
 if TYPE_CHECKING:
     from clbench.config import Run
+
+LONGEST_NAME = 255
+"""Bytes of a file's or folder's name."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Job:
         folder: where its files go, absolute.
         log: the job's log file, or None where Hydra's own handlers write it.
         unused: top-level keys that nothing reads, as `unused_keys` finds them.
+        tuned: whether a sweeper chooses by the run's score, which it then must have.
     """
 
     config: Mapping[str, Any]
@@ -38,6 +44,7 @@ class Job:
     folder: Path
     log: Path | None = None
     unused: Sequence[str] = ()
+    tuned: bool = False
 
 
 def build_runs(jobs: Sequence[Job]) -> list[Run]:
@@ -60,9 +67,14 @@ def build_runs(jobs: Sequence[Job]) -> list[Run]:
 
     built = [run for run in runs if run is not None]
     found += find_problems(built)
-    found += machine_problems([job.config for job in jobs])
+    configs = [job.config for job in jobs]
+    found += machine_problems(configs) + name_problems(configs)
     for folder in dict.fromkeys(job.folder.parent for job in jobs):
         found += folder_problems(folder)
+    found += chain.from_iterable(length_problems(job.folder) for job in jobs)
+    if not found:
+        found += twin_problems(jobs, built)
+        found += score_problems((job.config, run) for job, run in zip(jobs, built, strict=True) if job.tuned)
     raise_together(found)
     return built
 
@@ -76,14 +88,15 @@ def problems_of(config: Mapping[str, Any], fits: bool = True) -> list[str]:
     """
     from clbench.engine import find_problems
 
+    of_machine = machine_problems([config]) + name_problems([config])
     try:
         run = build_run(config, {})
     except ConfigurationError as error:
-        return list(error.problems) + machine_problems([config])
+        return [*error.problems, *of_machine]
     if fits:
-        return find_problems([run]) + machine_problems([config])
+        return find_problems([run]) + of_machine
     alone = (run.strategy, run.optimizer, run.training, run.evaluation)
-    return [line for part in alone for line in part.problems()] + machine_problems([config])
+    return [line for part in alone for line in part.problems()] + of_machine
 
 
 def build_run(config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
@@ -203,6 +216,23 @@ def choice_problems(overrides: Iterable[str]) -> list[str]:
     ]
 
 
+OWNERS: dict[Path, Run] = {}
+"""The run of every folder of this command; Hydra's own launchers bring the jobs of a sweep one by one."""
+
+
+def twin_problems(jobs: Sequence[Job], runs: Sequence[Run]) -> list[str]:
+    """Return a line for every folder that unlike runs of a command would share; equal runs are one run."""
+    unlike: dict[Path, int] = {}
+    for job, run in zip(jobs, runs, strict=True):
+        if OWNERS.setdefault(job.folder, run) != run:
+            unlike[job.folder] = unlike.get(job.folder, 1) + 1
+    return [
+        f"Runs that differ must have folders of their own; got {folder} for {count} of them. "
+        "Leave hydra.sweep.subdir out, or put into it what differs: 'hydra.sweep.subdir=seed${seed}'."
+        for folder, count in unlike.items()
+    ]
+
+
 def machine_problems(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a line for every setting of threads or memory that can't be, or that runs disagree on."""
     from clbench.engine.memory import parse_bytes
@@ -224,8 +254,20 @@ def machine_problems(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def length_problems(folder: Path) -> list[str]:
+    """Return a line for every part of a path that is longer than file systems take."""
+    return [
+        f"A folder's name must have at most {LONGEST_NAME} bytes; got {len(os.fsencode(part))} in "
+        f"{part[:40]}…. Choose a shorter hydra.sweep.dir or hydra.sweep.subdir, for one run hydra.run.dir."
+        for part in folder.parts
+        if len(os.fsencode(part)) > LONGEST_NAME
+    ]
+
+
 def folder_problems(folder: Path) -> list[str]:
     """Return a line if nothing can be written below a folder."""
+    if found := length_problems(folder):
+        return found
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent

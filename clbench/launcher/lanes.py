@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from clbench.errors import ConfigurationError
 from clbench.launcher.compose import Composer, number
 from clbench.launcher.direct import Direct, DirectReturn, Page, can_go_direct
 from clbench.launcher.folders import labels, typed, unresolved
 from clbench.launcher.jobs import Job, unused_keys
+from clbench.launcher.objective import is_tuned
 
 log = logging.getLogger(__name__)
 
@@ -135,9 +137,9 @@ class Nest:
         self.task_function = task_function
         self.configs = configs
         self.base = os.getcwd()
-        self.jobs: list[Job] = []
-        self.returned: list[JobReturn | None] = [None] * len(configs)
-        self.outcomes: Sequence[Any] = []
+        self.jobs: dict[int, Job] = {}
+        self.returned: dict[int, JobReturn] = {}
+        self.outcomes: dict[int, Any] = {}
 
     def run(self) -> list[JobReturn]:
         """Run all jobs; return each one's `JobReturn`."""
@@ -147,35 +149,48 @@ class Nest:
             self._open(0)
         finally:
             sys.setrecursionlimit(limit)
-        for outcome in self.outcomes:
+        for outcome in self.outcomes.values():
             if isinstance(outcome, ConfigurationError):
                 raise outcome
-        return [item for item in self.returned if item is not None]
+        return [self.returned[place] for place in range(len(self.configs))]
 
     def _open(self, place: int) -> None:
+        """Open a job's `run_job`, and inside it those of all jobs after it; past the last one, train."""
         os.chdir(self.base)  # a relative sweep folder must not nest where jobs change into theirs
-        self.returned[place] = run_job(
-            # Callbacks may keep state of one job between its start and its end.
-            hydra_context=HydraContext(
-                config_loader=self.context.config_loader, callbacks=copy.deepcopy(self.context.callbacks)
-            ),
-            task_function=self._task(place),
-            config=self.configs[place],
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-            configure_logging=False,
-        )
+        if place == len(self.configs):
+            self._train()
+            return
+        try:
+            self.returned[place] = run_job(
+                # Callbacks may keep state of one job between its start and its end.
+                hydra_context=HydraContext(
+                    config_loader=self.context.config_loader, callbacks=copy.deepcopy(self.context.callbacks)
+                ),
+                task_function=self._task(place),
+                config=self.configs[place],
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                configure_logging=False,
+            )
+        except Exception as error:
+            if place in self.jobs or place in self.outcomes:
+                raise
+            self.outcomes[place] = (
+                error  # before the job's own task: its folder's name, say, can't be resolved
+            )
+            lines = list(self.configs[place].hydra.overrides.task)
+            self.returned[place] = JobReturn(overrides=lines, status=JobStatus.FAILED, _return_value=error)
+            self._open(place + 1)
 
     def _task(self, place: int) -> Callable[[DictConfig], Any]:
         def task(config: DictConfig) -> Any:
             here = os.getcwd()
             try:
-                self.jobs.append(_current_job(config))
-                if place + 1 < len(self.configs):
-                    self._open(place + 1)
-                else:
-                    os.chdir(self.base)
-                    self.outcomes = self._train()
+                self.jobs[place] = current_job(config)
+            except OmegaConfBaseException as error:  # a value can't be resolved; the other jobs go on
+                self.outcomes[place] = error
+            try:
+                self._open(place + 1)
             finally:
                 os.chdir(here)
             # Only now, so that the jobs' handlers, each with its own file, don't all stand open at once.
@@ -189,22 +204,25 @@ class Nest:
 
         return task
 
-    def _train(self) -> Sequence[Any]:
+    def _train(self) -> None:
+        """Train the jobs that could be opened, and note each one's outcome."""
+        jobs = list(self.jobs.values())
         try:
-            outcomes = self.task_function.run_lanes(self.jobs, None)
+            outcomes = self.task_function.run_lanes(jobs, None) if jobs else []
         except Exception as error:
-            return [error] * len(self.jobs)
-        if len(outcomes) != len(self.jobs):
+            outcomes = [error] * len(jobs)
+        if len(outcomes) != len(jobs):
             raise ValueError(
-                f"run_lanes must return one outcome per job; got {len(outcomes)} of {len(self.jobs)}."
+                f"run_lanes must return one outcome per job; got {len(outcomes)} of {len(jobs)}."
             )
-        return outcomes
+        self.outcomes |= zip(self.jobs, outcomes, strict=True)
 
 
-def _current_job(config: DictConfig) -> Job:
+def current_job(config: DictConfig) -> Job:
     """Return the job whose `HydraConfig` is current: `${hydra:…}` is resolved against it."""
     hydra = HydraConfig.get()
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     names = labels(plain, hydra.runtime.choices, typed(hydra.overrides.task))
-    return Job(plain, names, Path(hydra.runtime.output_dir), unused=unused_keys(unresolved(config)))
+    unused = unused_keys(unresolved(config))
+    return Job(plain, names, Path(hydra.runtime.output_dir), unused=unused, tuned=is_tuned(hydra))

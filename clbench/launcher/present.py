@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from clbench.launcher.arguments import asks_for_one_run
@@ -22,6 +23,8 @@ from clbench.launcher.jobs import (
     problems_of,
     unused_keys,
 )
+from clbench.launcher.leftovers import missing_folders
+from clbench.launcher.parts import one_line
 
 BAD_CONFIGURATION = 2
 """Exit code for a mistake of the user's."""
@@ -35,9 +38,15 @@ class Present(Callback):
 
     is_sweep: bool = False
 
+    arguments: Sequence[str] = ()
+    """The command's, as typed."""
+
+    made: Sequence[Path] = ()
+    """Folders that weren't there before the command, innermost first."""
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the sweep's folder."""
-        Present.folder, Present.is_sweep = Path(config.hydra.sweep.dir).absolute(), True
+        _note(Path(config.hydra.sweep.dir).absolute(), is_sweep=True)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the run's folder, unless there is a problem to tell before Hydra makes it.
@@ -55,15 +64,35 @@ class Present(Callback):
                 "Write hydra: {mode: MULTIRUN} into the study, or add -m (hydra.mode=RUN for one run of it)."
             )
         found += key_problems(unused_keys(unresolved(config)))
-        with contextlib.suppress(OmegaConfBaseException):  # `${hydra:…}` can't be read yet: the job looks
-            found += problems_of(plain_task(config))
+        found += _value_problems(config, folder)
         if found:
             self._stop(found)
-        Present.folder, Present.is_sweep = folder, False
+        _note(folder, is_sweep=False)
 
     def _stop(self, problems: Sequence[str]) -> NoReturn:
         sys.stderr.write("\n".join(problems) + "\n")
         sys.exit(BAD_CONFIGURATION)
+
+
+def _value_problems(config: DictConfig, folder: Path) -> list[str]:
+    """Return a line for every value that breaks a rule, or the first that can't be resolved."""
+    hydra = HydraConfig.instance()
+    before = hydra.cfg
+    ours = copy.deepcopy(config)
+    with open_dict(ours), read_write(ours.hydra):
+        ours.hydra.runtime.output_dir = str(folder)
+    try:
+        hydra.set_config(ours)  # `${hydra:…}` reads it, as it will in the job
+        plain = plain_task(ours)
+    except OmegaConfBaseException as error:
+        return [one_line(error)]
+    finally:
+        hydra.cfg = before
+    return problems_of(plain)
+
+
+def _note(folder: Path, is_sweep: bool) -> None:
+    Present.folder, Present.is_sweep, Present.made = folder, is_sweep, missing_folders(folder)
 
 
 def show(folder: Path) -> None:

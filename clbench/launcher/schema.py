@@ -12,7 +12,7 @@ from clbench.config import Evaluation, Training
 PARTS = ("stream", "model", "strategy", "optimizer")
 """The parts of a run, each composed from a group of its name."""
 
-TOP = (*PARTS, "training", "evaluation", "seed", "device", "threads", "memory")
+TOP = (*PARTS, "training", "evaluation", "seed", "objective", "device", "threads", "memory")
 """The top-level keys that describe a run."""
 
 KEYS = (*TOP, "cache", "study")
@@ -31,20 +31,32 @@ def mutable(kind: type) -> type:
         else:
             default = dataclasses.field(default=item.default)
         fields.append((item.name, hint, default))
-    return dataclasses.make_dataclass(f"{kind.__name__}Schema", fields)
+    return _made(f"{kind.__name__}Schema", fields)
+
+
+def _made(name: str, fields: list[Any]) -> type:
+    """Return a dataclass of this module, so that configurations can be pickled: each is kept below."""
+    kind = dataclasses.make_dataclass(name, fields)
+    kind.__module__ = __name__
+    return kind
+
+
+TrainingSchema = mutable(Training)
+EvaluationSchema = mutable(Evaluation)
 
 
 def schema() -> type:
     """Return the top level: parts are any user's class, the rest is typed."""
-    return dataclasses.make_dataclass(
+    return _made(
         "Configuration",
         [
             *((part, Any, dataclasses.field(default="???")) for part in PARTS),
             *(
                 (name, hint, dataclasses.field(default_factory=hint))
-                for name, hint in (("training", mutable(Training)), ("evaluation", mutable(Evaluation)))
+                for name, hint in (("training", TrainingSchema), ("evaluation", EvaluationSchema))
             ),
             ("seed", int, dataclasses.field(default=0)),
+            ("objective", str, dataclasses.field(default="val")),
             ("device", str, dataclasses.field(default="cpu")),
             ("threads", int | None, dataclasses.field(default=None)),
             ("memory", Any, dataclasses.field(default=None)),
@@ -54,6 +66,9 @@ def schema() -> type:
     )
 
 
+Configuration = schema()
+
+
 def store_schema() -> None:
     """Put the schema into Hydra's store."""
-    ConfigStore.instance().store(name="clbench_schema", node=schema(), provider="clbench")
+    ConfigStore.instance().store(name="clbench_schema", node=Configuration, provider="clbench")

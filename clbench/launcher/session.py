@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.errors import raise_together
 from clbench.launcher.jobs import Job, build_runs
+from clbench.launcher.objective import objective_of
 
 if TYPE_CHECKING:
     from clbench.config import Run
@@ -33,11 +34,12 @@ class RunFailed(RuntimeError):
 
 def train_jobs(
     jobs: Sequence[Job], begin: Callable[[], None] | None = None, sweep: Path | None = None
-) -> list[float | Exception]:
-    """Train the jobs that aren't finished yet; return each one's ACC, or its error.
+) -> list[float | None | Exception]:
+    """Train the jobs that aren't finished yet; return each one's score, or its error.
 
-    ACC is the leading score on the test splits at the end, averaged over tasks and oriented so that more is
-    better (a loss with its sign turned); NaN for a run that diverged.
+    The score is the run's leading metric at the end on the split that `objective` names, averaged over tasks,
+    higher is better (`records.criterion`). A run that diverged has none: None is what tuners take for a trial
+    that failed, where NaN or a number could become the best, and other sweepers don't look at it.
 
     Args:
         jobs: in any order.
@@ -56,38 +58,34 @@ def train_jobs(
         raise_together(mixing_problems(sweep, {job.folder for job in jobs}, files))
     if begin is not None:
         begin()
-    outcomes: list[float | Exception] = [float("nan")] * len(jobs)
+    summaries: dict[int, Mapping[str, Any]] = {}
     waiting: list[int] = []
     first: dict[Path, int] = {}
-    same: dict[int, int] = {}
-    for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        summary = finished_summary(job.folder, run, files[number])
-        twin = first.setdefault(job.folder, number)
-        if twin != number and runs[twin] == run:
-            same[number] = twin
-        elif summary is None:
+    for number, job in enumerate(jobs):
+        if first.setdefault(job.folder, number) != number:
+            continue  # the same run again: two unlike ones for a folder are a problem
+        summary = finished_summary(job.folder, runs[number], files[number])
+        if summary is None:
             waiting.append(number)
         else:
-            outcomes[number] = outcome(summary)
+            summaries[number] = summary
             _note(job, f"finished before: {summary['status']}")
-    if len(waiting) + len(same) < len(jobs):
-        log.info("%d of %d runs are finished already", len(jobs) - len(waiting) - len(same), len(jobs))
+    if summaries:
+        log.info("%d of %d runs are finished already", len(summaries), len(first))
     if waiting:
-        _train(waiting, jobs, runs, outcomes)
-    for number, twin in same.items():
-        outcomes[number] = outcomes[twin]
-    return outcomes
+        summaries |= _train(waiting, jobs, runs)
+    return [outcome(summaries[first[job.folder]], objective_of(job.config)) for job in jobs]
 
 
-def _train(
-    waiting: Sequence[int], jobs: Sequence[Job], runs: Sequence[Run], outcomes: list[float | Exception]
-) -> None:
+def _train(waiting: Sequence[int], jobs: Sequence[Job], runs: Sequence[Run]) -> dict[int, Mapping[str, Any]]:
+    """Train and write the runs of the given numbers; return their summaries by number."""
     from clbench.engine import train
     from clbench.engine.memory import parse_bytes
     from clbench.engine.store import StageStore, default_folder
     from clbench.records import write_run
 
     asked = trained = 0
+    summaries: dict[int, Mapping[str, Any]] = {}
     began = time.perf_counter()
 
     def keep(place: int, result: RunResult) -> None:
@@ -96,9 +94,8 @@ def _train(
         number = waiting[place]
         job = jobs[number]
         job.folder.mkdir(parents=True, exist_ok=True)
-        summary = write_run(job.folder, runs[number], result, job.config)
-        outcomes[number] = outcome(summary)
-        _note(job, _ending(summary))
+        summaries[number] = write_run(job.folder, runs[number], result, job.config)
+        _note(job, _ending(summaries[number]))
 
     with progress(len(waiting)) as show:
         first = jobs[waiting[0]].config
@@ -107,8 +104,9 @@ def _train(
         chosen = [runs[number] for number in waiting]
         train(chosen, keep, show, threads=first.get("threads"), store=store, memory=memory)
     seconds = time.perf_counter() - began
-    runs = "1 run" if len(waiting) == 1 else f"{len(waiting)} runs"
-    log.info("%s asked for %d stages; %d were trained, in %.1f s", runs, asked, trained, seconds)
+    count = "1 run" if len(waiting) == 1 else f"{len(waiting)} runs"
+    log.info("%s asked for %d stages; %d were trained, in %.1f s", count, asked, trained, seconds)
+    return summaries
 
 
 def finished_summary(folder: Path, run: Run, files: RunFiles) -> Mapping[str, Any] | None:
@@ -155,11 +153,13 @@ def mixing_problems(sweep: Path, asked: Collection[Path], files: Sequence[RunFil
         )
 
 
-def outcome(summary: Mapping[str, Any]) -> float | Exception:
-    """Return what a job returns to Hydra: the run's ACC, or the error that ended it."""
+def outcome(summary: Mapping[str, Any], split: str) -> float | None | Exception:
+    """Return what a job returns to Hydra: the run's score on a split, or the error that ended it."""
+    from clbench.records.criterion import criterion_of
+
     if summary["status"] == "failed":
         return RunFailed(f"{summary['run']}: {summary['message']}")
-    return float("nan") if summary["acc"] is None else float(summary["acc"])
+    return criterion_of(summary, split)
 
 
 def _ending(summary: Mapping[str, Any]) -> str:

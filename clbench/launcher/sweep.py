@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -66,20 +65,13 @@ class Sweep:
         study = OmegaConf.to_container(self.config, resolve=False).get("study")  # type: ignore[union-attr]
         claims = study.get("claims") if isinstance(study, dict) else None
         choices = choice_problems(chain.from_iterable(jobs))
-        raise_together([*choices, *folder_problems(folder), *claim_problems(claims)])
+        batches = batch_problems(self.max_batch_size)
+        raise_together([*choices, *batches, *folder_problems(folder), *claim_problems(claims)])
         if isinstance(study, dict):
             OmegaConf.update(self.config, "study.changes", self.changes(arguments), force_add=True)
-        missing = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        try:
-            return self._launch(jobs)
-        except (ConfigurationError, HydraException, OmegaConfBaseException):
-            if folder in missing and not any(folder.rglob("summary.json")):
-                shutil.rmtree(folder)  # nothing was trained: leave nothing behind
-                for place in missing[1:]:
-                    place.rmdir()
-            raise
+        return self._launch(jobs)
 
     def changes(self, arguments: Sequence[str]) -> list[str]:
         """Return what the command line changes of its study, which is composed only where it may change."""
@@ -221,3 +213,10 @@ class Sweep:
 
     def _is_group(self, key: str) -> bool:
         return bool(self.loader.get_group_options(key, results_filter=None))
+
+
+def batch_problems(size: int | None) -> list[str]:
+    """Return a line for a size of batches in which no job would ever be launched."""
+    if size is None or size > 0:
+        return []
+    return [f"hydra.sweeper.max_batch_size must be at least 1, or null for all; got {size}. Leave it out."]

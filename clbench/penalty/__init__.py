@@ -1,6 +1,12 @@
 """The penalty family, written once: λ · Σ_group c_group · Σ_k Ω_k · dist(θ_k − θ*_k) · scale."""
 
-from clbench.penalty.anchors import ANCHORS, FIXED_ANCHORS, fixed_anchor, moved_anchor
+from clbench.penalty.anchors import (
+    ANCHORS,
+    FIXED_ANCHORS,
+    anchor_file_problems,
+    fixed_anchor,
+    moved_anchor,
+)
 from clbench.penalty.distances import (
     DISTANCES,
     closed_form,
@@ -29,6 +35,7 @@ __all__ = [
     "add_term",
     "closed_form",
     "coefficients",
+    "anchor_file_problems",
     "fixed_anchor",
     "group_of",
     "merge_term",

@@ -29,7 +29,7 @@ def fixed_anchor(
         file: a safetensors file with a tensor per parameter whose kind is `file`.
 
     Raises:
-        ConfigurationError: the file lacks a tensor or has one of another shape.
+        ConfigurationError: the file can't be read, lacks a tensor, or has one of another shape or not finite.
     """
     stored = _stored(file) if "file" in kinds.values() else {}
     anchor = current.clone()
@@ -56,6 +56,27 @@ def moved_anchor(layout: Layout, kinds: dict[str, str], anchor: Tensor, theta: T
     return moved
 
 
+def anchor_file_problems(layout: Layout, kinds: dict[str, str], file: str | None) -> list[str]:
+    """Return a line for everything for which `fixed_anchor` would refuse the file.
+
+    A path that is no file is told by the strategy's own rules, before there is a layout.
+    """
+    if "file" not in kinds.values() or file is None or not Path(file).is_file():
+        return []
+    try:
+        stored = _stored(file)
+    except ConfigurationError as error:
+        return list(error.problems)
+    found: list[str] = []
+    for parameter in layout.parameters:
+        try:
+            if kinds[parameter.name] == "file":
+                _tensor_of(parameter, stored, file)
+        except ConfigurationError as error:
+            found += error.problems
+    return found
+
+
 def identity(parameter: Parameter) -> Tensor:
     """Return `[I | 0]` for a matrix `[out, in]` (torch.eye of that shape) and 0 for a bias.
 
@@ -67,9 +88,16 @@ def identity(parameter: Parameter) -> Tensor:
 
 
 def _stored(file: str | None) -> dict[str, Tensor]:
-    from safetensors.torch import load_file  # loaded only where a file is given
+    from safetensors import SafetensorError  # loaded only where a file is given
+    from safetensors.torch import load_file
 
-    return load_file(Path(str(file)))
+    try:
+        return load_file(Path(str(file)))
+    except (OSError, SafetensorError) as error:
+        raise ConfigurationError(
+            f"An anchor's file must hold tensors as safetensors writes them; got strategy.file={file} "
+            f"({str(error).splitlines()[0]}). Save it by safetensors.torch.save_file."
+        ) from error
 
 
 def _tensor_of(parameter: Parameter, stored: dict[str, Tensor], file: str | None) -> Tensor:
@@ -83,5 +111,10 @@ def _tensor_of(parameter: Parameter, stored: dict[str, Tensor], file: str | None
         raise ConfigurationError(
             f"The anchor of {parameter.name} must have the shape {list(parameter.shape)}; "
             f"got {list(tensor.shape)} in strategy.file={file}. Save it from the same model."
+        )
+    if not torch.isfinite(tensor).all():
+        raise ConfigurationError(
+            f"The anchor of {parameter.name} must be finite; got NaN or infinite values in "
+            f"strategy.file={file}. Save it from a run that didn't diverge."
         )
     return tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from clbench.analysis.load import Results
+from clbench.records.commands import read_commands
 
 NO_PARAMETER = ("hydra.mode=", "hydra.sweep.dir=", "hydra.run.dir=")
 """Overrides that say how a command ran and not what it computed."""
@@ -23,14 +24,14 @@ class Origin:
 
     Args:
         name: the study's name, or the stream's.
-        command: what reproduces it, None where its files do not tell.
+        commands: what reproduces it, in their order; none where its files do not tell.
         study: `question`, `claim`, … of the study, empty without one.
         facts: code version, libraries, machine, … with all the values that the runs have.
         config: the resolved configuration of the first run, as YAML.
     """
 
     name: str
-    command: str | None
+    commands: Sequence[str]
     study: Mapping[str, Any]
     facts: Mapping[str, str] = field(default_factory=dict)
     config: str = ""
@@ -43,11 +44,11 @@ def origin_of(results: Results) -> Origin:
     summaries = [summary for run in results.runs["run"] if (summary := _summary(results.run_folder(run)))]
     provenances = [summary.get("provenance", {}) for summary in summaries]
     study = sweep.get("study") or _first(item.get("config", {}).get("study") for item in provenances) or {}
-    command = _sweep_command(sweep) if sweep else _run_command(folder)
+    written = _sweep_command(sweep) if sweep else _run_command(folder)  # of older folders
     config = provenances[0].get("config", {}) if provenances else {}
     return Origin(
         name=study_name(sweep) or ", ".join(dict.fromkeys(results.runs["stream"])),
-        command=command,
+        commands=read_commands(folder) or ([written] if written else []),
         study=study if isinstance(study, Mapping) else {},
         facts=_facts(summaries, provenances),
         config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True) if config else "",

@@ -15,6 +15,7 @@ from clbench.penalty import (
     FIXED_ANCHORS,
     Group,
     add_term,
+    anchor_file_problems,
     closed_form,
     coefficients,
     fixed_anchor,
@@ -75,8 +76,9 @@ class Regularized(Strategy):
         return problems_of(self)
 
     def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
-        """Return a line for every group that matches no parameter, and what the importance can't do."""
-        return [*unmatched_groups(self.groups, layout), *self.importance.fit_problems(stream)]
+        """Return a line for every group without a parameter, for a wrong anchor's file and importance."""
+        found = [*unmatched_groups(self.groups, layout), *self.importance.fit_problems(stream)]
+        return found + anchor_file_problems(layout, self._anchor_kinds(layout), self.file)
 
     # Sharing ------------------------------------------------------------------------------------
 
