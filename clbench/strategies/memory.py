@@ -127,11 +127,13 @@ def reservoir_slots(places: int, seen: Tensor, numbers: Tensor) -> Tensor:
 
 def labels_of(learner: Learner, address: Tensor) -> Tensor:
     """Return the class of every address `[lane, samples]`, on the CPU; 0 for all in regression."""
+    if not address.shape[1]:
+        return address
     found = []
     for part in address.split(FETCHED, 1):
         targets = learner.fetch(part.to(learner.device).contiguous()).targets
         found.append(torch.zeros_like(part) if targets.is_floating_point() else targets.cpu())
-    return torch.cat(found, 1) if found else address
+    return torch.cat(found, 1)
 
 
 def _reservoir(places: np.ndarray, seen: int, offered: np.ndarray, random: torch.Generator) -> None:
