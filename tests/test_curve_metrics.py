@@ -1,7 +1,5 @@
 """What reads curves compares the same samples at every point: a network that does not move has no gap."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,7 @@ from test_metrics import CURVE, FULL, STAGE, STEP, B, R
 import clbench
 from clbench.analysis.metrics import run_metrics
 from clbench.config import Evaluation, Run, Training
-from clbench.engine import train
+from clbench.engine import progress, train
 from clbench.engine.store import StageStore
 from clbench.models import MLP
 from clbench.optimizers import SGD
@@ -122,13 +120,13 @@ def test_stored_stages_bring_the_subsets_values_along(tmp_path):
 
 @pytest.mark.parametrize(("seconds", "lines"), [(0.0, 1), (1e9, 0)])
 def test_long_evaluation_of_many_tasks_is_told_once_with_what_to_set(monkeypatch, caplog, seconds, lines):
-    monkeypatch.setattr(sys.modules["clbench.engine.train"], "LONG_EVALUATION", seconds)
+    monkeypatch.setattr(progress, "LONG_EVALUATION", seconds)
     run = Run(
         *(Days(tuple(map(str, range(20)))), MLP(hidden=(4,)), Naive(), SGD(lr=0.1)),
         training=Training(steps=1, batch_size=8),
         evaluation=Evaluation(points=1, subset=None),
     )
-    with caplog.at_level("INFO", logger="clbench.engine.train"):
+    with caplog.at_level("INFO", logger="clbench.engine.progress"):
         train([run], lambda number, result: None, threads=1)
     told = [record.getMessage() for record in caplog.records if "Evaluation takes" in record.getMessage()]
     assert len(told) == lines

@@ -4,117 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Event
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from clbench.engine.batches import Batches
 from clbench.engine.data import step_bounds, steps_of
-from clbench.engine.evaluate import Evaluator, evaluation_steps
+from clbench.engine.evaluate import evaluation_steps
 from clbench.engine.losses import batch_loss
 from clbench.engine.optimize import bind_optimizer
 from clbench.engine.program import Program
-from clbench.engine.results import TRAINING_COLUMNS
+from clbench.engine.recorder import Recorder, StageRecord
 from clbench.errors import ConfigurationError
 from clbench.strategies.autograd import penalty_by_autograd
 from clbench.strategies.base import Batch
-from clbench.streams.base import Stream
-
-GRID_POINTS = 201
-"""Points at which a one-dimensional regression's function is kept."""
 
 
 class Cancelled(Exception):
     """The user asked to stop; what was finished stays."""
-
-
-@dataclass(frozen=True)
-class StageRecord:
-    """What one stage of a chunk left behind, on the host.
-
-    Args:
-        step, full: of every point, `[points]`; stage 0 begins with step 0.
-        loss: `[points, lane, task, split]`; score: the same by name.
-        subset: loss and scores by name at the points that are `full`, on the fixed subsets that are evaluated
-            at the other points, `[ends, lane, task, split]`.
-        training: per column of `TRAINING_COLUMNS`, `[points (step > 0), lane]`.
-        steps, samples: taken by each lane in this stage.
-        seconds, evaluating: of the whole chunk, and how many of these went into evaluation.
-        function: what a one-dimensional regression learned, `[lane, grid]`.
-    """
-
-    step: np.ndarray
-    full: np.ndarray
-    loss: np.ndarray
-    score: dict[str, np.ndarray]
-    subset: dict[str, np.ndarray]
-    training: dict[str, np.ndarray]
-    steps: int
-    samples: int
-    seconds: float
-    function: np.ndarray | None
-    evaluating: float = 0.0
-
-
-class _Recorder:
-    """Keeps what is measured at the points on the device until the stage has ended."""
-
-    def __init__(self, program: Program) -> None:
-        evaluation = program.runs[0].evaluation
-        self.program = program
-        self.subset = Evaluator(program.data, evaluation, full=False)
-        self.full = Evaluator(program.data, evaluation, full=True)
-        if self.full.groups == self.subset.groups or evaluation.points == 1:  # one choice
-            self.subset = self.full
-        self.steps: list[int] = []
-        self.ends: list[bool] = []
-        self.losses: list[Tensor] = []
-        self.scores: list[dict[str, Tensor]] = []
-        self.subsets: list[dict[str, Tensor]] = []
-        self.training: list[Tensor] = []
-        self.seconds = 0.0
-
-    def evaluate(self, full: bool) -> None:
-        began = time.perf_counter()
-        program = self.program
-        losses, scores = self.subset(program.network, program.stage)
-        if full:
-            # Evaluated by themselves: out of the whole split's blocks they could differ in the last bit.
-            self.subsets.append({"loss": losses, **scores})
-            if self.full is not self.subset:
-                losses, scores = self.full(program.network, program.stage)
-        self.steps.append(program.step)
-        self.ends.append(full)
-        self.losses.append(losses)
-        self.scores.append(scores)
-        self.seconds += time.perf_counter() - began
-
-    def measure(self, columns: dict[str, Tensor]) -> None:
-        unknown = torch.full((self.program.lanes,), float("nan"), device=self.program.device)
-        self.training.append(torch.stack([columns.get(name, unknown) for name in TRAINING_COLUMNS]))
-
-    def finish(self, steps: int, samples: int, seconds: float) -> StageRecord:
-        training = torch.stack(self.training).cpu().numpy()
-        return StageRecord(
-            step=np.array(self.steps),
-            full=np.array(self.ends),
-            loss=torch.stack(self.losses).cpu().numpy(),
-            score=_by_name(self.scores),
-            subset=_by_name(self.subsets),
-            training={name: training[:, index] for index, name in enumerate(TRAINING_COLUMNS)},
-            steps=steps,
-            samples=samples,
-            seconds=seconds,
-            function=_learned_function(self.program),
-            evaluating=self.seconds,
-        )
-
-
-def _by_name(points: list[dict[str, Tensor]]) -> dict[str, np.ndarray]:
-    return {name: torch.stack([values[name] for values in points]).cpu().numpy() for name in points[0]}
 
 
 def train_stage(
@@ -149,7 +57,7 @@ def train_stage(
     bounds = step_bounds(address.shape[1], training, steps, passed)
     batches = Batches(program, address, chosen, bounds)
     points = set(evaluation_steps(steps, program.runs[0].evaluation.points))
-    recorder = _Recorder(program)
+    recorder = Recorder(program)
     step = _Step(program)
     if program.step == 0:
         recorder.evaluate(full=True)
@@ -253,21 +161,3 @@ class _Step:
         if recorded:
             columns["penalty"] = value.clone()
             columns["penalty_grad_norm"] = torch.linalg.vector_norm(gradient, dim=1)
-
-
-def is_curve(stream: Stream) -> bool:
-    """Tell whether a stream is a regression of one input and one output, whose function can be drawn."""
-    return stream.scenario == "regression" and stream.features == (1,) and stream.outputs == 1
-
-
-def _learned_function(program: Program) -> np.ndarray | None:
-    if not is_curve(program.stream):
-        return None
-    grids = torch.stack([grid_of(stream) for stream in program.data.distinct]).to(program.device)
-    return program.network.predict(grids[program.data.stream_of_lane])[..., 0].cpu().numpy()
-
-
-def grid_of(stream: Stream) -> Tensor:
-    """Return the grid over the range of one stream's inputs, `[points, 1]`."""
-    low, high = float(stream.inputs.min()), float(stream.inputs.max())
-    return torch.linspace(low, high, GRID_POINTS)[:, None]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clbench.config import SPLITS, Run
-from clbench.engine.loop import StageRecord, grid_of, is_curve
 from clbench.engine.plan import Phase
 from clbench.engine.program import Tree
+from clbench.engine.recorder import StageRecord, grid_of, is_curve
 from clbench.engine.results import TRAINING_COLUMNS, LearnedFunction, RunResult
 from clbench.streams.base import Stream
 
@@ -44,6 +44,12 @@ class Outcome:
     message: str | None = None
     stored: bool = False
     kept: bool = False
+
+
+def failed_outcome(parent: Outcome | None, message: str) -> Outcome:
+    """Return what a lane leaves whose phase raised an error, told in `message`."""
+    step = parent.step if parent else 0
+    return Outcome({}, 0, None, step, {}, 0.0, lanes=1, alive=False, message=message)
 
 
 def finite_points(record: StageRecord, lane: int, stream: Stream, splits: tuple[str, ...]) -> np.ndarray:

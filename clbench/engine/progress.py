@@ -1,10 +1,19 @@
-"""How much of the training is done, told while it goes on, attempts that failed taken back."""
+"""What is reported while runs train: the share that is done, and once what takes most of the time."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+
+from clbench.engine.plan import Phase
+from clbench.engine.recorder import StageRecord
+
+log = logging.getLogger(__name__)
+
+LONG_EVALUATION = 10.0
+"""Seconds of evaluation still to come from which on it is reported that evaluation takes most of the time."""
 
 OnProgress = Callable[[float, str], None]
 
@@ -46,3 +55,23 @@ class Attempt:
     def take_back(self) -> None:
         """Count all of the attempt as not done."""
         self.progress.add(-self.done, "tried again")
+
+
+class EvaluationWatch:
+    """Reports once where evaluation takes most of the time, as it grows with the square of the tasks."""
+
+    def __init__(self) -> None:
+        self.has_reported = False
+
+    def look(self, phase: Phase, record: StageRecord) -> None:
+        """Look at what a stage of a chunk took."""
+        tasks = len(phase.stream.tasks)
+        to_come = record.evaluating * (tasks - phase.stage - 1)
+        if self.has_reported or to_come < LONG_EVALUATION or record.evaluating < record.seconds / 2:
+            return
+        self.has_reported = True
+        log.info(
+            "Evaluation takes %.0f %% of the time: each of %d points a stage looks at all %d tasks. To spare "
+            "it, set evaluation=final, fewer points, a smaller evaluation.subset, or splits=[test].",
+            *(100 * record.evaluating / record.seconds, phase.run.evaluation.points, tasks),
+        )

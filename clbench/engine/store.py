@@ -23,9 +23,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from clbench.config import fingerprint
-from clbench.engine.loop import StageRecord
 from clbench.engine.outcome import Outcome
 from clbench.engine.plan import Phase
+from clbench.engine.recorder import StageRecord
 from clbench.sources import training_sources
 
 STATE = "tree/theta"

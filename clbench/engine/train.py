@@ -13,21 +13,18 @@ import torch
 
 from clbench.config import Run, fingerprint
 from clbench.engine.data import build_streams
-from clbench.engine.loop import Cancelled, StageRecord
+from clbench.engine.loop import Cancelled
 from clbench.engine.memory import Budget, peak_memory
-from clbench.engine.outcome import Outcome, compose_result
+from clbench.engine.outcome import Outcome, compose_result, failed_outcome
 from clbench.engine.phase import run_phase
 from clbench.engine.plan import Phase, chunk_lanes, lane_bytes, plan_phases, program_structure
-from clbench.engine.progress import Attempt, OnProgress, Progress
+from clbench.engine.progress import Attempt, EvaluationWatch, OnProgress, Progress
 from clbench.engine.results import RunResult
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
 from clbench.ingredients import Ingredients
 
 log = logging.getLogger(__name__)
-
-LONG_EVALUATION = 10.0
-"""Seconds of evaluation still to come from which on it is told that evaluation takes most of the time."""
 
 OnResult = Callable[[int, RunResult], None]
 
@@ -91,9 +88,8 @@ class _Training:
         self.waiting = {phase.key: len(phase.children) for phase in phases}
         self.owed = {phase.key: len(phase.heirs) for phase in phases}
         self.cancel = Event()
-        self.told: set[str] = set()
-        """Errors whose traceback was shown."""
-        self.evaluation_told = False
+        self.shown: set[str] = set()  # errors whose traceback was shown
+        self.watch = EvaluationWatch()
         self.progress = Progress(sum(phase.kind == "train" for phase in phases), on_progress)
 
     def run(self) -> None:
@@ -206,28 +202,14 @@ class _Training:
                 log.info("%d lanes failed together (%s): tried again in halves", len(chunk), message)
                 attempt.take_back()
                 return None
-            if message not in self.told:
+            if message not in self.shown:
                 log.exception("A run failed")
-            self.told.add(message)
-            return [_failed(parents[0], message)]
-
-    def _tell_evaluation(self, phase: Phase, record: StageRecord) -> None:
-        """Tell once where evaluation takes most of the time, as it grows with the square of the tasks."""
-        tasks = len(phase.stream.tasks)
-        to_come = record.evaluating * (tasks - phase.stage - 1)
-        if self.evaluation_told or to_come < LONG_EVALUATION or record.evaluating < record.seconds / 2:
-            return
-        self.evaluation_told = True
-        evaluation = phase.run.evaluation
-        log.info(
-            "Evaluation takes %.0f %% of the time: each of %d points a stage looks at all %d tasks. To spare "
-            "it, set evaluation=final, fewer points, a smaller evaluation.subset, or splits=[test].",
-            *(100 * record.evaluating / record.seconds, evaluation.points, tasks),
-        )
+            self.shown.add(message)
+            return [failed_outcome(parents[0], message)]
 
     def _finish(self, chunk: list[Phase], outcomes: list[Outcome]) -> None:
         if outcomes[0].record is not None:
-            self._tell_evaluation(chunk[0], outcomes[0].record)
+            self.watch.look(chunk[0], outcomes[0].record)
         for phase, outcome in zip(chunk, outcomes, strict=True):
             self.outcomes[phase.key] = outcome
             self.budget.hold(outcome.tree)
@@ -261,9 +243,3 @@ class _Training:
         followed = all(self.outcomes[child.key].kept or not child.children for child in phase.children)
         if self.store is not None and outcome.kept and followed:
             self.store.thin(phase)
-
-
-def _failed(parent: Outcome | None, message: str) -> Outcome:
-    """Return what a lane leaves whose phase raised an error."""
-    step = parent.step if parent else 0
-    return Outcome({}, 0, None, step, {}, 0.0, lanes=1, alive=False, message=message)
