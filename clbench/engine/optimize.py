@@ -42,7 +42,7 @@ def bind_optimizer(program: Program, gradient: Tensor) -> Callable[[], None]:
     heads = separate_heads(run.training, program.layout, program.stream)
     if not heads:
         return whole
-    used = heads_in_use(run.training.heads, program.strategy, program.stream, program.stage)
+    used = heads_in_use(run.training.heads, run.strategy, program.stream, program.stage)
     parts = []
     for head in heads:
         theta, pulled = head.take(program.theta), head.take(gradient)
@@ -121,24 +121,26 @@ def separate_heads(training: Training, layout: Layout, stream: Stream) -> list[H
 
 
 def heads_in_use(kind: str, strategy: Strategy, stream: Stream, stage: int) -> set[tuple[int, int]]:
-    """Return the heads that a gradient reaches in a stage, be it zero.
+    """Return the heads that a gradient reaches in a stage, even if it is zero.
 
+    A strategy that does not shape the stage (`Strategy.shaping`) reaches what naive does, whoever trains it.
     A penalty reaches all, as do losses on all outputs (`Strategy.ALL_OUTPUTS`). A strategy that otherwise
     acts on data, outputs or gradients reaches those of the tasks so far. Where idle heads are filled with
     zeros (`separate_zeros`), a head once in use stays so.
 
     Args:
         kind: `Training.heads`.
-        strategy: what acts in this stage.
+        strategy: of the run, its fields as numbers.
         stream: whose tasks have the heads.
         stage: from 0.
     """
     tasks = set(strategy.stage_tasks(stage, len(stream.tasks)))
+    shapes = strategy.shaping(stage, "train") is not None
     recalls = any(strategy.acts(place) for place in RECALLING)
     of_all = strategy.acts("output_loss") and strategy.ALL_OUTPUTS
-    if of_all or strategy.acts("penalty") or strategy.acts("penalty_gradient"):
+    if shapes and (of_all or strategy.acts("penalty") or strategy.acts("penalty_gradient")):
         tasks |= set(range(len(stream.tasks)))
-    elif recalls or kind == "separate_zeros":
+    elif (shapes and recalls) or kind == "separate_zeros":
         tasks |= set(range(stage + 1))
     return {stream.tasks[task].outputs for task in tasks}
 
