@@ -57,7 +57,7 @@ def test_a_ratio_is_paired_by_seed():
     assert (outcome.low, outcome.point, outcome.high) == pytest.approx((10, 10, 10))
     assert (outcome.n, outcome.seeds_holding) == (6, 6)
     assert verdict.found == (
-        "test_loss_A, naive / joint: [10.0, 10.0] 10.0, asked: above 9.9; n = 6, holds for 6 of 6 seeds"
+        "test_loss_A, naive / joint: 10.0 [10.0, 10.0], asked: above 9.9; n = 6, holds for 6 of 6 seeds"
     )
     failed = verdict_of(NAIVE_OVER_JOINT | {"factor": 10.5})
     assert failed.holds is False and failed.mark == "❌" and failed.outcome.seeds_holding == 0
@@ -174,7 +174,7 @@ def test_the_best_lambda_has_a_confidence_set():
     verdict = verdict_of(claim | {"within": [0.5, 2]})
     assert verdict.holds and verdict.outcome.point == 1.0 and verdict.outcome.seeds_holding == 6
     assert verdict.found.startswith(
-        "λ of the best test_loss_A of l2: [1.00, 1.00] 1.00, asked: from 0.5 to 2"
+        "λ of the best test_loss_A of l2: 1.00 [1.00, 1.00], asked: from 0.5 to 2"
     )
     assert verdict_of(claim | {"within": [5, 20], "goal": "max"}).holds  # the highest loss, on purpose
     noisy = runs_of({("l2", 1.0): [1.0, 3.0, 1.0, 3.0], ("l2", 2.0): [2.0, 1.0, 3.0, 1.5]})

@@ -40,8 +40,8 @@ class Outcome:
     asked: str
 
     def text(self) -> str:
-        """Return the outcome in a line: interval first, point second, n always."""
-        estimate = f"{_interval(self)} {short(self.point)}"
+        """Return the outcome in a line: point first, interval second, n always."""
+        estimate = f"{short(self.point)} {_interval(self)}"
         if self.n < 2:
             estimate = f"{short(self.point)} without an interval"
         seeds = f"n = {self.n}, holds for {self.seeds_holding} of {self.n} seeds"

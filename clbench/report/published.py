@@ -29,7 +29,7 @@ def published_sheet(comparisons: Sequence[Comparison], source: str) -> Sheet:
     judged = len(comparisons) - counts["–"]
     note = (
         f"{counts['✅']} ✅, {counts['✅ weak']} ✅ weak, {counts['❌']} ❌, {counts['–']} not compared. "
-        "Published: mean ± spread as printed; ours: [95 % interval, Student's t] mean over n seeds; p of "
+        "Published: mean ± spread as printed; ours: mean [95 % interval, Student's t] over n seeds; p of "
         "equal means (Welch, rounding of print included), and corrected for the "
         f"{judged} rows that are judged (Holm): ❌ where that is below .05. ✅ weak: the 95 % interval of "
         "the difference is wider than 2 points of 100, or p < .05 by itself."
@@ -71,7 +71,7 @@ def _row(item: Comparison) -> tuple[str, ...]:
     if np.isfinite(item.ours):
         ours = f"{item.ours:.{digits}f}"
         if np.isfinite(item.low):
-            ours = f"[{item.low:.{digits}f}, {item.high:.{digits}f}] {ours}"
+            ours += f" [{item.low:.{digits}f}, {item.high:.{digits}f}]"
     metric = {"acc": "ACC"}.get(row.metric, row.metric) + (" in %" if row.unit == "%" else "")
     tests = (_p(item.p), _p(item.p_holm))
     return (row.method, row.scenario, metric, printed, ours, str(item.n), *tests, item.mark, item.reason)
