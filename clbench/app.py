@@ -23,7 +23,7 @@ from clbench.launcher.explain import explain
 from clbench.launcher.jobs import OWNERS, Job, length_problems
 from clbench.launcher.lanes import current_job
 from clbench.launcher.leftovers import remove_untrained
-from clbench.launcher.objective import preset_problems
+from clbench.launcher.objective import preset_problems, search_problem
 from clbench.launcher.present import BAD_CONFIGURATION, Present, show
 from clbench.launcher.session import RunFailed, train_jobs
 
@@ -90,6 +90,10 @@ def main() -> None:
         sys.stderr.write(f"{_how_runs_ended()} {error}\n")
         sys.exit(FAILED)
     except Exception as error:
+        if line := search_problem(error):
+            _show()
+            sys.stderr.write(f"{line}\n")
+            sys.exit(FAILED)
         lines = None if traceback_wanted else path_problems(error) or explain(error, arguments)
         if lines is None:
             raise

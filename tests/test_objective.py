@@ -149,3 +149,12 @@ def run_command(words, folder):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", "from clbench.app import main; main()", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_a_search_without_any_score_ends_in_one_line(clbench, tmp_path, monkeypatch):
+    def best_of_none(self, words):  # as Hydra's sweeper for Optuna ends when all of its trials have failed
+        raise ValueError("No trials are completed yet.")
+
+    monkeypatch.setattr(Sweep, "run", best_of_none)
+    code, lines = clbench("-m", "seed=1,2", *SMALL)
+    assert (code, len(lines)) == (1, 1) and lines[0].startswith("A search must have a trial with a score;")

@@ -25,6 +25,9 @@ COUNTING_SWEEPERS = (
 PRESET = "clbench_optuna"
 """Our settings of Hydra's sweeper for Optuna, in `conf/hydra/sweeper`."""
 
+NO_SCORES = "No trials are completed yet"
+"""What Optuna says, by a ValueError, when it is asked for the best of none."""
+
 
 def objective_of(config: Mapping[str, Any]) -> str:
     """Return the split by which a job's run is judged."""
@@ -49,6 +52,16 @@ def preset_problems(arguments: Sequence[str]) -> list[str]:
         f"The preset {PRESET} must have Hydra's sweeper for Optuna; got hydra/sweeper={PRESET} without it. "
         "Install it: pip install hydra-optuna-sweeper."
     ]
+
+
+def search_problem(error: Exception) -> str | None:
+    """Return the line for a search that ended without any score, which Optuna has no best of; else None."""
+    if not str(error).startswith(NO_SCORES):
+        return None
+    return (
+        "A search must have a trial with a score; got none, since every run diverged or failed. "
+        "Search where λ and the learning rate are smaller."
+    )
 
 
 def is_tuned(hydra: Any) -> bool:
