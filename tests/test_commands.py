@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from hydra.version import getbase, setbase
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
@@ -180,6 +181,14 @@ def test_a_configuration_can_be_pickled():
     config = compose(["strategy=l2"])
     again = pickle.loads(pickle.dumps(config))
     assert again == config and OmegaConf.get_type(again, "training") == OmegaConf.get_type(config, "training")
+
+
+def test_composing_leaves_hydras_version_base_as_it_was(hydra_restore_singletons):
+    """Other applications of the process change into their jobs' folders, or don't, by it."""
+    setbase("1.2")
+    before = getbase()
+    compose(["strategy=l2"])
+    assert getbase() == before
 
 
 @pytest.mark.filterwarnings("ignore:Experimental rerun CLI option")

@@ -100,20 +100,28 @@ class StudySearchPath(SearchPathPlugin):
 def compose(overrides: Sequence[str], name: str = "config", folder: Path | None = None) -> DictConfig:
     """Return the task configuration of one job, composed by Hydra outside the application.
 
+    Hydra's version base, a global, is left as it was: other Hydra applications of the process depend on it.
+
     Args:
         overrides: the job's.
         name: of the primary configuration.
         folder: of further configuration, as `--config-dir` gives it.
     """
     from hydra import compose, initialize_config_dir
+    from hydra.version import VersionBase
 
     register()
     folders = [conf()] if folder is None else [conf(), str(folder.absolute())]
     # The primary configuration is looked for before the search path is known.
     folders.sort(key=lambda place: not (Path(place) / f"{name}.yaml").is_file())
     further = [f"hydra.searchpath=['file://{place}']" for place in folders[1:]]
-    with initialize_config_dir(config_dir=folders[0], version_base="1.3", job_name="clbench"):
-        return compose(name, [*further, *overrides])
+    version = VersionBase.instance()
+    before = version.version_base  # it may be unset, which setbase can't say
+    try:
+        with initialize_config_dir(config_dir=folders[0], version_base="1.3", job_name="clbench"):
+            return compose(name, [*further, *overrides])
+    finally:
+        version.version_base = before
 
 
 def register() -> None:
