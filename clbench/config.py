@@ -1,4 +1,4 @@
-"""What one run is, below Hydra: frozen dataclasses, their fingerprints and the randomness they own.
+"""How long a stage trains, when a run is evaluated; fingerprints of frozen dataclasses, and seeds.
 
 A *part* (a stream, model, strategy or optimiser) is a frozen dataclass. Its fields annotated `float`
 may differ between the lanes of one program; all others are structure and split cohorts.
@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from clbench.errors import ConfigurationError
@@ -119,29 +119,6 @@ class Evaluation:
         if self.outputs not in ("all", "seen"):
             found.append(f"evaluation.outputs must be all or seen; got evaluation.outputs={self.outputs}.")
         return found
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run: one strategy with one set of hyperparameters and one seed on one stream.
-
-    Args:
-        stream, model, strategy, optimizer: the parts, frozen dataclasses.
-        training, evaluation: see there.
-        seed: names all randomness of the run.
-        device: a torch device name.
-        labels: how the run is called in tables: `stream`, `strategy`, … by plain strings.
-    """
-
-    stream: Any
-    model: Any
-    strategy: Any
-    optimizer: Any
-    training: Training = field(default_factory=Training)
-    evaluation: Evaluation = field(default_factory=Evaluation)
-    seed: int = 0
-    device: str = "cpu"
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe(value: Any) -> Any:

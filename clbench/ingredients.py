@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import re
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clbench.config import Run, fingerprint
+from clbench.config import fingerprint
+from clbench.digests import Files, RunFiles, digest_file
+from clbench.run import Run
 from clbench.sources import is_users, user_sources
 
 PARTS = ("stream", "model", "strategy", "optimizer")
-
-Files = dict[str, str]
-"""Digests of files by their names: `package/module.py`, or as a field names them."""
-
-RunFiles = Mapping[str, Files]
-"""Of all that shaped a run, by the part."""
 
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
@@ -64,23 +59,6 @@ class Ingredients:
             yield from self.named(value)
         elif callable(value):
             yield from _code(value)
-
-
-def digest_file(path: Path) -> str:
-    """Return 16 hexadecimal digits over a file's contents, which are read again when they have changed.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    status = path.stat()
-    return _digest(path, status.st_mtime_ns, status.st_size, status.st_ino)
-
-
-@functools.lru_cache(maxsize=4096)
-def _digest(path: Path, *state: int) -> str:
-    """Return a file's digest; what follows the path makes a changed file another entry of the cache."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _code(thing: Any) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clbench.config import Run
 from clbench.engine.results import TRAINING_COLUMNS, RunResult
+from clbench.run import Run
 
 SPLITS = ("train", "val", "test")
 

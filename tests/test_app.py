@@ -424,7 +424,7 @@ from clbench.strategies.base import Strategy
 
 @dataclass(frozen=True)
 class Broken(Strategy):
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         raise RuntimeError("not today")
 """
 

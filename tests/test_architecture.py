@@ -10,10 +10,13 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "clbench"
 
 LAYERS = (
-    ("errors", "config", "sources", "ingredients"),
+    ("errors", "config", "sources", "digests"),
     ("lanes", "streams"),
     ("models", "optimizers"),
+    ("context",),
     ("penalty", "importance", "strategies"),
+    ("run",),
+    ("ingredients",),
     ("engine",),
     ("records",),
     ("analysis",),
@@ -24,7 +27,7 @@ LAYERS = (
 
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 TOP = LAYERS[-1]
-WITHOUT_TORCH = ("records", "analysis", "figures", "report", "errors", "config", "sources", "ingredients")
+WITHOUT_TORCH = ("records", "analysis", "figures", "report", "errors", "config", "sources", "digests")
 
 
 def modules():

@@ -20,7 +20,7 @@ def runs_of(folder):
     "words, column, expected",
     [
         (["strategy=ewc,l2", "strategy.lam=100"], "lam", [100, 100]),
-        (["strategy=choice(er,derpp)", "strategy.memory=50"], "strategy", ["derpp", "er"]),
+        (["strategy=choice(er,derpp)", "strategy.buffer_size=50"], "strategy", ["derpp", "er"]),
         (
             ["stream=split_digits,permuted_digits", "stream.tasks=2"],
             "stream",

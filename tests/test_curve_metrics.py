@@ -8,12 +8,13 @@ from test_metrics import CURVE, FULL, STAGE, STEP, B, R
 
 import clbench
 from clbench.analysis.metrics import run_metrics
-from clbench.config import Evaluation, Run, Training
+from clbench.config import Evaluation, Training
 from clbench.engine import progress, train
 from clbench.engine.store import StageStore
 from clbench.models import MLP
 from clbench.optimizers import SGD
 from clbench.records import metrics, write_run, write_sweep
+from clbench.run import Run
 from clbench.strategies import Naive
 
 # On the subset every task scores 0.1 less than on its whole split, except task 1 after stage 2: 0.3 less.

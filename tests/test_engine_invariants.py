@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from clbench.config import Evaluation, Run, Training
+from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train
 from clbench.engine.memory import Budget, parse_bytes
 from clbench.engine.train import _Training
 from clbench.errors import ConfigurationError
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
+from clbench.run import Run
 from clbench.strategies import Joint, Naive, Regularized
 from clbench.strategies.base import Strategy
 from clbench.streams import SplitImages, TwoTaskRegression
@@ -162,7 +163,7 @@ def test_a_diverging_lane_leaves_its_neighbours_bits():
 def test_a_failing_part_fails_its_own_runs_only():
     @dataclass(frozen=True)
     class Broken(Strategy):
-        def change_gradient(self, learner, state, gradient):
+        def change_gradient(self, context, state, gradient):
             raise RuntimeError("no such gradient")
 
     runs = [make(), make(strategy=Broken()), make(seed=1)]
@@ -179,19 +180,19 @@ class Touchy(Strategy):
     lam: float = 0.1
     at: str = "penalty"
 
-    def check(self, learner, place):
-        if self.at == place and learner.stage == (place == "penalty") and bool((self.lam == 1).any()):
+    def check(self, context, place):
+        if self.at == place and context.stage == (place == "penalty") and bool((self.lam == 1).any()):
             raise MemoryError("not with λ = 1")
 
-    def start(self, learner):
-        return {"anchor": learner.initial_theta()}
+    def start(self, context):
+        return {"anchor": context.initial_theta()}
 
-    def penalty(self, learner, state, theta):
-        self.check(learner, "penalty")
+    def penalty(self, context, state, theta):
+        self.check(context, "penalty")
         return self.lam * (theta - state["anchor"]).square().sum(1)
 
-    def consolidate(self, learner, state):
-        self.check(learner, "consolidate")
+    def consolidate(self, context, state):
+        self.check(context, "consolidate")
         return state
 
 

@@ -182,16 +182,16 @@ REHEARSED = {}
 class Watched(NaiveRehearsal):
     """Tell the tasks and samples of every stage."""
 
-    def stage_data(self, learner, state, address):
-        found = super().stage_data(learner, state, address)
-        REHEARSED[learner.stage] = (found[0] // learner.pool, found[0] % learner.pool)
+    def stage_data(self, context, state, address):
+        found = super().stage_data(context, state, address)
+        REHEARSED[context.stage] = (found[0] // context.pool, found[0] % context.pool)
         return found
 
 
 @pytest.mark.parametrize("outputs", COMPETING)
 def test_outputs_compete_for_samples_from_a_memory_as_in_the_textbook_loop(outputs):
     run = make(
-        "class", Watched(memory=40), seed=2, training=Training(steps=8, batch_size=16, outputs=outputs)
+        "class", Watched(buffer_size=40), seed=2, training=Training(steps=8, batch_size=16, outputs=outputs)
     )
     REHEARSED.clear()
     found = results([run], threads=1)[0]

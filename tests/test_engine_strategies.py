@@ -12,7 +12,7 @@ from clbench.errors import ConfigurationError
 from clbench.importance import Fisher, OutputSensitivity
 from clbench.optimizers import SGD
 from clbench.strategies import GEM, DarkReplay, ExperienceReplay, GDumb, LwF, NaiveRehearsal, Regularized
-from clbench.strategies.memory import labels_of
+from clbench.strategies.replay_buffer import labels_of
 from clbench.streams import PermutedImages, SplitImages
 
 PERMUTED = PermutedImages(tasks=3, samples=400)
@@ -34,11 +34,11 @@ def watched(kind):
 
     @dataclass(frozen=True)
     class Watched(kind):
-        def stage_data(self, learner, state, address):
-            found = kind.stage_data(self, learner, state, address)
-            if "memory" in state and (state["memory"] >= 0).any():
-                held = state["memory"]
-                SEEN.append((held // learner.pool, labels_of(learner, held.clamp(min=0)), held))
+        def stage_data(self, context, state, address):
+            found = kind.stage_data(self, context, state, address)
+            if "buffer" in state and (state["buffer"] >= 0).any():
+                held = state["buffer"]
+                SEEN.append((held // context.pool, labels_of(context, held.clamp(min=0)), held))
             return found
 
     return Watched
@@ -51,32 +51,33 @@ def accuracies(result):
 @pytest.mark.parametrize("kind", [GDumb, ExperienceReplay])
 def test_by_domain_a_balanced_memory_holds_every_task_in_its_share(kind):
     """Permuted digits: all ten classes come in every task."""
-    memory = 200
+    size = 200
     fields = {} if kind is GDumb else {"policy": "balanced"}
     training = Training(steps=3, batch_size=32)
     runs = [
-        make(PERMUTED, watched(kind)(memory=memory, **fields), seed, training=training) for seed in range(8)
+        make(PERMUTED, watched(kind)(buffer_size=size, **fields), seed, training=training)
+        for seed in range(8)
     ]
     results(runs, threads=1)
     for stage, (tasks, labels, _) in enumerate(SEEN):  # ER's is filled when a task ends, and seen in the next
         shares = np.array([np.bincount(row, minlength=3)[: stage + 1] for row in tasks.numpy()])
-        assert (shares.sum(1) == memory).all()
+        assert (shares.sum(1) == size).all()
         # Of 8 · 200 places each task has its share: within five standard deviations of a draw of so many.
-        spread = 5 * (len(runs) * memory * 0.25) ** 0.5
-        assert abs(shares.sum(0) - len(runs) * memory / (stage + 1)).max() <= spread
+        spread = 5 * (len(runs) * size * 0.25) ** 0.5
+        assert abs(shares.sum(0) - len(runs) * size / (stage + 1)).max() <= spread
         for row in labels:
-            assert set(np.bincount(row, minlength=10)) == {memory // 10}
+            assert set(np.bincount(row, minlength=10)) == {size // 10}
 
 
 def test_gdumb_by_domain_learns_the_later_tasks_too():
-    run = make(PERMUTED, GDumb(memory=300), training=Training(steps=150, batch_size=32))
+    run = make(PERMUTED, GDumb(buffer_size=300), training=Training(steps=150, batch_size=32))
     end = accuracies(results([run], threads=1)[0])[-1]
     assert (end > 0.4).all()  # chance is 0.1
 
 
 def test_a_memory_of_five_has_the_newest_classes_in_every_stage():
     training = Training(steps=60, batch_size=5)
-    run = make("class", watched(GDumb)(memory=5), training=training)
+    run = make("class", watched(GDumb)(buffer_size=5), training=training)
     end = accuracies(results([run], threads=1)[0])
     assert [labels.shape[1] for _, labels, _ in SEEN] == [5] * 5
     for stage, (_, labels, _) in enumerate(SEEN):
@@ -85,7 +86,7 @@ def test_a_memory_of_five_has_the_newest_classes_in_every_stage():
 
 
 def test_what_a_memory_holds_depends_on_the_seed_alone():
-    part = watched(GDumb)(memory=33)
+    part = watched(GDumb)(buffer_size=33)
     runs = [make(PERMUTED, part, seed, training=Training(steps=2, batch_size=16)) for seed in (4, 7)]
     found = results(runs, threads=1)
     together = [held for *_, held in SEEN]
@@ -100,7 +101,9 @@ def test_what_a_memory_holds_depends_on_the_seed_alone():
 def test_a_batch_is_as_large_as_the_data_where_these_are_fewer(last_batch):
     training = Training(steps=10, batch_size=32, last_batch=last_batch)
     few, same = (
-        results([make("class", GDumb(memory=5), training=replace(training, batch_size=size))], threads=1)[0]
+        results(
+            [make("class", GDumb(buffer_size=5), training=replace(training, batch_size=size))], threads=1
+        )[0]
         for size in (32, 5)
     )
     assert few.status == "done"
@@ -110,8 +113,8 @@ def test_a_batch_is_as_large_as_the_data_where_these_are_fewer(last_batch):
 
 @dataclass(frozen=True)
 class Forgetful(GDumb):
-    def stage_data(self, learner, state, address):
-        return address[:, : 0 if learner.stage else None]
+    def stage_data(self, context, state, address):
+        return address[:, : 0 if context.stage else None]
 
 
 def test_a_stage_without_data_is_told_in_a_line():
@@ -122,10 +125,10 @@ def test_a_stage_without_data_is_told_in_a_line():
 @pytest.mark.parametrize(
     "part",
     [
-        ExperienceReplay(memory=40),
-        DarkReplay(memory=40, beta=0.5),
-        NaiveRehearsal(memory=40),
-        GEM(memory=40),
+        ExperienceReplay(buffer_size=40),
+        DarkReplay(buffer_size=40, beta=0.5),
+        NaiveRehearsal(buffer_size=40),
+        GEM(buffer_size=40),
         LwF(),
     ],
 )
@@ -143,17 +146,17 @@ def test_every_head_that_a_strategy_reaches_takes_its_step(part):
 
 @dataclass(frozen=True)
 class WatchedFisher(Fisher):
-    def estimate(self, learner, state):
-        found = super().estimate(learner, state)
-        SEEN.append((learner.layout, learner.theta[0].clone(), found[0].clone()))
+    def estimate(self, context, state):
+        found = super().estimate(context, state)
+        SEEN.append((context.layout, context.theta[0].clone(), found[0].clone()))
         return found
 
 
 @dataclass(frozen=True)
 class WatchedSensitivity(OutputSensitivity):
-    def estimate(self, learner, state):
-        found = super().estimate(learner, state)
-        SEEN.append((learner.layout, learner.theta[0].clone(), found[0].clone()))
+    def estimate(self, context, state):
+        found = super().estimate(context, state)
+        SEEN.append((context.layout, context.theta[0].clone(), found[0].clone()))
         return found
 
 
@@ -210,19 +213,19 @@ def test_fisher_and_mas_count_the_outputs_that_compete_in_training(source, outpu
 
 @dataclass(frozen=True)
 class WatchedDark(DarkReplay):
-    def output_loss(self, learner, state, batch, outputs):
+    def output_loss(self, context, state, batch, outputs):
         own = outputs[0, : batch.new].detach().clone()
         replayed = None
-        if learner.stage:
+        if context.stage:
             count = (outputs.shape[1] - batch.new) // 2
             replayed = state["logits"][0, state["_places"][0, :count]]
-        SEEN.append((learner.stage, batch.address[0], own, replayed))
-        return super().output_loss(learner, state, batch, outputs)
+        SEEN.append((context.stage, batch.address[0], own, replayed))
+        return super().output_loss(context, state, batch, outputs)
 
 
 @pytest.mark.parametrize(("source", "outputs"), CHOICES)
 def test_dark_replay_keeps_all_logits_whichever_compete(source, outputs):
-    part = WatchedDark(memory=30, beta=0.5)
+    part = WatchedDark(buffer_size=30, beta=0.5)
     training = Training(steps=5, batch_size=16, outputs=outputs)
     result = results([make(source, part, 1, training=training)], threads=1)[0]
     assert np.isfinite(result.training["task_loss"]).all()

@@ -16,13 +16,14 @@ import torch
 from test_conformance import TABLE
 from test_engine_invariants import results
 
-from clbench.config import Evaluation, Run, Training
+from clbench.config import Evaluation, Training
 from clbench.engine import RunResult
 from clbench.engine.check import find_problems
 from clbench.models import MLP
 from clbench.models.sequence import SequenceClassifier
 from clbench.optimizers import Adam
 from clbench.records.run import losses_bytes, training_bytes
+from clbench.run import Run
 from clbench.streams import SplitImages, SyntheticText, TwoTaskRegression
 
 FILE = Path(__file__).parent / "golden.json"

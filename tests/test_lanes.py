@@ -44,10 +44,10 @@ class Own(Inherited):
     unknown: "Unknown" = 1.0
     agreed: float = structural(1.0)
 
-    def start(self, learner):
-        return {"anchor": learner.initial_theta()}
+    def start(self, context):
+        return {"anchor": context.initial_theta()}
 
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         return self.lam * (theta - state["anchor"]).abs().square().sum(1)
 """
 NUMBERS = {"lam", "power", "optional", "either", "union", "alias", "told", "quoted"}

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from clbench.config import Evaluation, Run, Training
+from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train
 from clbench.models import MLP, Module, SequenceClassifier
 from clbench.optimizers import Adam
 from clbench.penalty import Group
+from clbench.run import Run
 from clbench.strategies import Joint, Naive, Regularized
 from clbench.streams import SyntheticText, TwoTaskRegression
 

@@ -39,10 +39,10 @@ class Pull(Strategy):
     importance: Omega
     lam: float = 0.1
 
-    def start(self, learner):
-        return {"anchor": learner.initial_theta()}
+    def start(self, context):
+        return {"anchor": context.initial_theta()}
 
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         return 1.0 * self.lam * self.importance.of() * (theta - state["anchor"]).square().sum(1)
 """,
     "omega.py": """

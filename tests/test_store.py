@@ -6,12 +6,12 @@ import pytest
 from safetensors import safe_open
 from test_engine_invariants import assert_same_bits, l2, make, results
 
-from clbench.config import Run
 from clbench.engine.loop import Cancelled
 from clbench.engine.phase import run_phase
 from clbench.engine.store import StageStore
 from clbench.importance import Fisher, PathIntegral
 from clbench.optimizers import Adam
+from clbench.run import Run
 from clbench.strategies import DarkReplay, ExperienceReplay, LwF, Naive, Regularized
 
 
@@ -98,8 +98,8 @@ LONG = {
     "ewc": Regularized(anchor="each", importance=Fisher(), half=True),
     "si": Regularized(importance=PathIntegral()),
     "lwf": LwF(),
-    "er": ExperienceReplay(memory=20),
-    "der": DarkReplay(memory=20),
+    "er": ExperienceReplay(buffer_size=20),
+    "der": DarkReplay(buffer_size=20),
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from fake_learner import FakeLearner, classification_stream
+from fake_context import FakeContext, classification_stream
 
 from clbench.errors import ConfigurationError
 from clbench.strategies import Strategy
@@ -16,7 +16,7 @@ class Quartic(Strategy):
     lam: float = 2.0
     cut: str = "nothing"
 
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         if self.cut == "detach":
             theta = theta.detach()
         if self.cut == "data":
@@ -34,22 +34,22 @@ class Quartic(Strategy):
 
 
 def test_gradient_is_the_derivative_and_theta_stays():
-    learner = FakeLearner(classification_stream())
-    before = learner.theta.clone()
+    context = FakeContext(classification_stream())
+    before = context.theta.clone()
     with torch.no_grad():  # as the engine trains
-        value, gradient = penalty_by_autograd(Quartic(), learner, {}, learner.theta)
+        value, gradient = penalty_by_autograd(Quartic(), context, {}, context.theta)
     torch.testing.assert_close(value, 2 * (before**4).sum(1))
     torch.testing.assert_close(gradient, 8 * before**3)
-    assert torch.equal(learner.theta, before)
+    assert torch.equal(context.theta, before)
     assert not value.requires_grad
     assert not gradient.requires_grad
 
 
 @pytest.mark.parametrize("cut", ["detach", "data", "no_grad", "parameter"])
 def test_a_value_without_gradient_is_caught_in_one_line(cut):
-    learner = FakeLearner(classification_stream())
+    context = FakeContext(classification_stream())
     with pytest.raises(ConfigurationError) as caught:
-        penalty_by_autograd(Quartic(cut=cut), learner, {}, learner.theta)
+        penalty_by_autograd(Quartic(cut=cut), context, {}, context.theta)
     assert len(caught.value.problems) == 1
     line = caught.value.problems[0]
     assert "\n" not in line
@@ -58,13 +58,13 @@ def test_a_value_without_gradient_is_caught_in_one_line(cut):
 
 
 def test_a_value_over_all_lanes_is_caught():
-    learner = FakeLearner(classification_stream())
+    context = FakeContext(classification_stream())
     with pytest.raises(ConfigurationError, match=r"one number per lane, shape \(2,\); got \(\) from Quartic"):
-        penalty_by_autograd(Quartic(cut="lanes"), learner, {}, learner.theta)
+        penalty_by_autograd(Quartic(cut="lanes"), context, {}, context.theta)
 
 
 def test_a_constant_zero_is_allowed():
-    learner = FakeLearner(classification_stream())
-    value, gradient = penalty_by_autograd(Quartic(cut="zero"), learner, {}, learner.theta)
+    context = FakeContext(classification_stream())
+    value, gradient = penalty_by_autograd(Quartic(cut="zero"), context, {}, context.theta)
     assert value.tolist() == [0.0, 0.0]
     assert gradient.abs().max() == 0

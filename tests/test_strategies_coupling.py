@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from clbench.config import Evaluation, Run, Training
+from clbench.config import Evaluation, Training
 from clbench.engine import train
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adam, AdamW
 from clbench.penalty import Group
+from clbench.run import Run
 from clbench.strategies import Naive, Regularized
 from clbench.streams import TwoTaskRegression
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from fake_learner import FakeLearner, classification_stream, regression_stream
+from fake_context import FakeContext, classification_stream, regression_stream
 from torch.nn import functional
 
 from clbench.lanes import stack
@@ -12,21 +12,21 @@ from clbench.strategies import LwF, ShrinkPerturb
 from clbench.strategies.lwf import distillation
 
 
-def taught(part, learner, stages):
+def taught(part, context, stages):
     """Return the state after some stages, with θ moved away from the teacher."""
-    state = part.start(learner)
+    state = part.start(context)
     for stage in range(stages):
-        learner.stage = stage
-        state = part.consolidate(learner, state)
-    teacher = learner.theta.clone()
-    learner.theta[:, : learner.layout.size] += 0.3
-    learner.stage = stages
+        context.stage = stage
+        state = part.consolidate(context, state)
+    teacher = context.theta.clone()
+    context.theta[:, : context.layout.size] += 0.3
+    context.stage = stages
     return state, teacher
 
 
-def student_and_teacher(learner, teacher, stage):
-    batch = learner.fetch(learner.train_addresses(stage)[:, :5])
-    return batch, learner.forward(learner.theta, batch.inputs), learner.forward(teacher, batch.inputs)
+def student_and_teacher(context, teacher, stage):
+    batch = context.fetch(context.train_addresses(stage)[:, :5])
+    return batch, context.forward(context.theta, batch.inputs), context.forward(teacher, batch.inputs)
 
 
 def kl(student, teacher, temperature):
@@ -50,11 +50,11 @@ def kl(student, teacher, temperature):
     ],
 )
 def test_loss_is_torchs_kl_over_the_old_heads(scenario, heads, new):
-    learner = FakeLearner(classification_stream(tasks=3, scenario=scenario))
+    context = FakeContext(classification_stream(tasks=3, scenario=scenario))
     part = LwF(lam=1.5, temperature=2.0, new_classes=new)
-    state, teacher = taught(part, learner, 2)
-    batch, outputs, targets = student_and_teacher(learner, teacher, 2)
-    found = part.output_loss(learner, state, batch, outputs)
+    state, teacher = taught(part, context, 2)
+    batch, outputs, targets = student_and_teacher(context, teacher, 2)
+    found = part.output_loss(context, state, batch, outputs)
     for lane in range(2):
         terms = [kl(outputs[lane, :, low:high], targets[lane, :, low:high], 2.0) for low, high in heads]
         expected = 1.5 * sum(terms) / len(terms)
@@ -63,12 +63,12 @@ def test_loss_is_torchs_kl_over_the_old_heads(scenario, heads, new):
 
 
 def test_new_classes_compete_in_the_students_softmax():
-    learner = FakeLearner(classification_stream(tasks=2, scenario="class"))
+    context = FakeContext(classification_stream(tasks=2, scenario="class"))
     part = LwF(temperature=2.0, new_classes=True)
-    state, teacher = taught(part, learner, 1)
-    batch, outputs, targets = student_and_teacher(learner, teacher, 1)
+    state, teacher = taught(part, context, 1)
+    batch, outputs, targets = student_and_teacher(context, teacher, 1)
     leaf = outputs.detach().requires_grad_()
-    gradient = torch.autograd.grad(part.output_loss(learner, state, batch, leaf).sum(), leaf)[0]
+    gradient = torch.autograd.grad(part.output_loss(context, state, batch, leaf).sum(), leaf)[0]
     # van de Ven's: cross-entropy of all four classes with targets padded by 0, times T².
     padded = torch.cat([functional.softmax(targets[..., :2] / 2, 2), torch.zeros_like(targets[..., :2])], 2)
     losses = -(padded * functional.log_softmax(leaf / 2, 2)).sum(2).mean(1) * 4
@@ -93,11 +93,11 @@ def test_gradient_is_finite_differences():
     ("scenario", "new", "classes"), [("domain", False, 2), ("class", False, 4), ("class", True, 6)]
 )
 def test_average_over_classes_is_torchs_mean(scenario, new, classes):
-    learner = FakeLearner(classification_stream(tasks=3, scenario=scenario))
+    context = FakeContext(classification_stream(tasks=3, scenario=scenario))
     part = LwF(classes="mean", new_classes=new)
-    state, teacher = taught(part, learner, 2)
-    batch, outputs, targets = student_and_teacher(learner, teacher, 2)
-    found = part.output_loss(learner, state, batch, outputs)
+    state, teacher = taught(part, context, 2)
+    batch, outputs, targets = student_and_teacher(context, teacher, 2)
+    found = part.output_loss(context, state, batch, outputs)
     old = min(classes, 4)
     for lane in range(2):
         target = functional.softmax(targets[lane, :, :old] / 2.0, 1)
@@ -108,33 +108,33 @@ def test_average_over_classes_is_torchs_mean(scenario, new, classes):
 
 
 def test_zero_at_the_teacher():
-    learner = FakeLearner(classification_stream(tasks=2))
+    context = FakeContext(classification_stream(tasks=2))
     part = LwF()
-    state = part.consolidate(learner, {})
-    batch = learner.fetch(learner.train_addresses(0))
-    found = part.output_loss(learner, state, batch, learner.forward(learner.theta, batch.inputs))
+    state = part.consolidate(context, {})
+    batch = context.fetch(context.train_addresses(0))
+    found = part.output_loss(context, state, batch, context.forward(context.theta, batch.inputs))
     assert found.abs().max() < 1e-15
 
 
 def test_regression_distils_the_squared_difference():
-    learner = FakeLearner(regression_stream())
+    context = FakeContext(regression_stream())
     part = LwF(lam=0.5)
-    state, teacher = taught(part, learner, 1)
-    batch, outputs, targets = student_and_teacher(learner, teacher, 1)
-    found = part.output_loss(learner, state, batch, outputs)
+    state, teacher = taught(part, context, 1)
+    batch, outputs, targets = student_and_teacher(context, teacher, 1)
+    found = part.output_loss(context, state, batch, outputs)
     expected = [0.5 * functional.mse_loss(outputs[lane], targets[lane]) for lane in range(2)]
     torch.testing.assert_close(found, torch.stack(expected))
 
 
 def test_weighting_by_tasks_is_a_share_of_both_losses():
-    learner = FakeLearner(classification_stream(tasks=3))
+    context = FakeContext(classification_stream(tasks=3))
     part = stack([LwF(lam=1.0, weighting="tasks"), LwF(lam=0.0, weighting="tasks")])
-    state, teacher = taught(part, learner, 2)
-    batch, outputs, targets = student_and_teacher(learner, teacher, 2)
-    old = stack([LwF(), LwF()]).output_loss(learner, state, batch, outputs)
-    added = part.output_loss(learner, state, batch, outputs)
+    state, teacher = taught(part, context, 2)
+    batch, outputs, targets = student_and_teacher(context, teacher, 2)
+    old = stack([LwF(), LwF()]).output_loss(context, state, batch, outputs)
+    added = part.output_loss(context, state, batch, outputs)
     gradient = torch.full((2, 4), 6.0)
-    part.change_gradient(learner, state, gradient)
+    part.change_gradient(context, state, gradient)
     # n = 3: a third of the new loss, two thirds of the old.
     assert gradient[0].tolist() == [pytest.approx(2.0)] * 4
     assert float(added[0]) / 3 == pytest.approx(float(old[0]) * 2 / 3, rel=1e-6)
@@ -167,21 +167,21 @@ def test_bad_fields_are_named(part, words):
 
 
 def test_shrink_and_perturb():
-    learner = FakeLearner(classification_stream(samples=200), lanes=2, hidden=(40, 40))
-    size = learner.layout.size
-    before = learner.theta.clone()
-    ShrinkPerturb(shrink=0.5, perturb=0.0).consolidate(learner, {})
-    torch.testing.assert_close(learner.theta, 0.5 * before)
-    learner.theta.copy_(before)
-    ShrinkPerturb(shrink=1.0, perturb=0.1).consolidate(learner, {})
-    noise = (learner.theta - before)[:, :size]
+    context = FakeContext(classification_stream(samples=200), lanes=2, hidden=(40, 40))
+    size = context.layout.size
+    before = context.theta.clone()
+    ShrinkPerturb(shrink=0.5, perturb=0.0).consolidate(context, {})
+    torch.testing.assert_close(context.theta, 0.5 * before)
+    context.theta.copy_(before)
+    ShrinkPerturb(shrink=1.0, perturb=0.1).consolidate(context, {})
+    noise = (context.theta - before)[:, :size]
     assert noise.std().item() == pytest.approx(0.1, rel=0.05)
     assert not torch.equal(noise[0], noise[1])
-    assert (learner.theta - before)[:, size:].abs().sum() == 0
-    factors = torch.ones(learner.layout.padded, dtype=torch.float64)
+    assert (context.theta - before)[:, size:].abs().sum() == 0
+    factors = torch.ones(context.layout.padded, dtype=torch.float64)
     factors[:5] = 0.0
-    learner.rate_factors = lambda: factors
-    before = learner.theta.clone()
-    ShrinkPerturb().consolidate(learner, {})
-    assert torch.equal(learner.theta[:, :5], before[:, :5])
-    assert not torch.equal(learner.theta[:, 5:], before[:, 5:])
+    context.rate_factors = lambda: factors
+    before = context.theta.clone()
+    ShrinkPerturb().consolidate(context, {})
+    assert torch.equal(context.theta[:, :5], before[:, :5])
+    assert not torch.equal(context.theta[:, 5:], before[:, 5:])

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from fake_learner import FakeLearner, classification_stream, regression_stream
+from fake_context import FakeContext, classification_stream, regression_stream
 
 from clbench.importance import Fisher, OutputSensitivity, PathIntegral, RWalk
 from clbench.lanes import stack
@@ -14,112 +14,112 @@ from clbench.strategies import Naive, Regularized
 from clbench.strategies.autograd import penalty_by_autograd
 
 
-def move(learner, seed):
+def move(context, seed):
     """Put θ somewhere else, as training would."""
     draw = torch.Generator().manual_seed(seed)
-    size = learner.layout.size
-    learner.theta[:, :size] += torch.randn(learner.lanes, size, generator=draw, dtype=torch.float64)
+    size = context.layout.size
+    context.theta[:, :size] += torch.randn(context.lanes, size, generator=draw, dtype=torch.float64)
 
 
-def after_tasks(part, tasks, learner):
+def after_tasks(part, tasks, context):
     """Return the state after some tasks, with θ at each of their ends and the importances found there."""
-    state, ends, importances = part.start(learner), [], []
+    state, ends, importances = part.start(context), [], []
     for stage in range(tasks):
-        learner.stage = stage
-        move(learner, stage)
-        ends.append(learner.theta.clone())
-        importances.append(part.importance.estimate(learner, dict(state)))
-        state = part.consolidate(learner, state)
-    learner.stage = tasks
-    move(learner, tasks)
+        context.stage = stage
+        move(context, stage)
+        ends.append(context.theta.clone())
+        importances.append(part.importance.estimate(context, dict(state)))
+        state = part.consolidate(context, state)
+    context.stage = tasks
+    move(context, tasks)
     return state, ends, importances
 
 
-def value_of(part, learner, state):
-    value, gradient = part.penalty_gradient(learner, state, learner.theta)
-    by_autograd = penalty_by_autograd(part, learner, state, learner.theta)
+def value_of(part, context, state):
+    value, gradient = part.penalty_gradient(context, state, context.theta)
+    by_autograd = penalty_by_autograd(part, context, state, context.theta)
     torch.testing.assert_close(by_autograd[0], value, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(by_autograd[1], gradient, rtol=1e-10, atol=1e-12)
     return value
 
 
 def test_l2_pulls_to_the_end_of_the_last_task():
-    learner = FakeLearner(classification_stream(tasks=4))
+    context = FakeContext(classification_stream(tasks=4))
     part = Regularized(lam=0.7)
-    state, ends, _ = after_tasks(part, 2, learner)
-    expected = 0.7 * (learner.theta - ends[-1]).square().sum(1)
-    torch.testing.assert_close(value_of(part, learner, state), expected)
+    state, ends, _ = after_tasks(part, 2, context)
+    expected = 0.7 * (context.theta - ends[-1]).square().sum(1)
+    torch.testing.assert_close(value_of(part, context, state), expected)
 
 
 @pytest.mark.parametrize("distance", ["l2", "l1", "norm"])
 def test_ewc_is_a_sum_of_a_term_per_task(distance):
-    learner = FakeLearner(classification_stream(tasks=4))
+    context = FakeContext(classification_stream(tasks=4))
     part = Regularized(lam=3.0, anchor="each", importance=Fisher(), half=True, distance=distance)
-    state, ends, fishers = after_tasks(part, 3, learner)
+    state, ends, fishers = after_tasks(part, 3, context)
     expected = 0.0
     for end, fisher in zip(ends, fishers, strict=True):
-        delta = learner.theta - end
+        delta = context.theta - end
         if distance == "l2":
             expected += 1.5 * (fisher * delta.square()).sum(1)
         elif distance == "l1":
             expected += 1.5 * (fisher * delta.abs()).sum(1)
         else:
-            for place in learner.layout.slices().values():
+            for place in context.layout.slices().values():
                 expected += 1.5 * (fisher * delta.square())[:, place].sum(1).sqrt()
-    torch.testing.assert_close(value_of(part, learner, state), expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(value_of(part, context, state), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.5, 0.0])
 def test_online_ewc_decays_old_importance_and_keeps_one_anchor(gamma):
-    learner = FakeLearner(classification_stream(tasks=4))
+    context = FakeContext(classification_stream(tasks=4))
     part = Regularized(lam=3.0, importance=Fisher(gamma=gamma), half=True)
-    state, ends, fishers = after_tasks(part, 3, learner)
+    state, ends, fishers = after_tasks(part, 3, context)
     omega = gamma**2 * fishers[0] + gamma * fishers[1] + fishers[2]
-    expected = 1.5 * (omega * (learner.theta - ends[-1]).square()).sum(1)
-    torch.testing.assert_close(value_of(part, learner, state), expected, rtol=1e-9, atol=1e-12)
+    expected = 1.5 * (omega * (context.theta - ends[-1]).square()).sum(1)
+    torch.testing.assert_close(value_of(part, context, state), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_each_with_gamma_decays_whole_terms():
-    learner = FakeLearner(classification_stream(tasks=4))
+    context = FakeContext(classification_stream(tasks=4))
     part = Regularized(lam=1.0, anchor="each", importance=Fisher(gamma=0.5))
-    state, ends, fishers = after_tasks(part, 3, learner)
+    state, ends, fishers = after_tasks(part, 3, context)
     terms = zip((0.25, 0.5, 1.0), fishers, ends, strict=True)
-    expected = sum(decay * (fisher * (learner.theta - end).square()).sum(1) for decay, fisher, end in terms)
-    torch.testing.assert_close(value_of(part, learner, state), expected, rtol=1e-9, atol=1e-12)
+    expected = sum(decay * (fisher * (context.theta - end).square()).sum(1) for decay, fisher, end in terms)
+    torch.testing.assert_close(value_of(part, context, state), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_fixed_anchors_act_in_the_first_stage():
-    learner = FakeLearner(classification_stream())
-    move(learner, 3)
-    for anchor, target in (("zero", torch.zeros_like(learner.theta)), ("init", learner.initial)):
+    context = FakeContext(classification_stream())
+    move(context, 3)
+    for anchor, target in (("zero", torch.zeros_like(context.theta)), ("init", context.initial)):
         part = Regularized(lam=2.0, anchor=anchor, half=True)
-        value = value_of(part, learner, part.start(learner))
-        torch.testing.assert_close(value, (learner.theta - target).square().sum(1))
+        value = value_of(part, context, part.start(context))
+        torch.testing.assert_close(value, (context.theta - target).square().sum(1))
 
 
 def test_moving_anchors_do_nothing_in_the_first_stage():
-    learner = FakeLearner(classification_stream())
+    context = FakeContext(classification_stream())
     part = Regularized(importance=PathIntegral())
-    state = part.start(learner)
-    value, gradient = part.penalty_gradient(learner, state, learner.theta)
+    state = part.start(context)
+    value, gradient = part.penalty_gradient(context, state, context.theta)
     assert value.tolist() == [0.0, 0.0]
     assert gradient.abs().max() == 0
-    assert part.anchor_distance(learner, state) is None
+    assert part.anchor_distance(context, state) is None
 
 
 def test_groups_have_their_own_anchor_and_lambda():
-    learner = FakeLearner(classification_stream())
+    context = FakeContext(classification_stream())
     groups = (Group("layers.*", lam=10.0, anchor="init"), Group("head.bias", penalised=False))
     part = Regularized(lam=2.0, anchor="zero", groups=groups)
-    state = part.start(learner)
-    move(learner, 5)
-    views, initial = learner.layout.views(learner.theta), learner.layout.views(learner.initial)
+    state = part.start(context)
+    move(context, 5)
+    views, initial = context.layout.views(context.theta), context.layout.views(context.initial)
     expected = torch.zeros(2, dtype=torch.float64)
     for name in ("layers.0.weight", "layers.0.bias"):
         expected += 20.0 * (views[name] - initial[name]).square().flatten(1).sum(1)
     expected += 2.0 * views["head.weight"].square().flatten(1).sum(1)
-    torch.testing.assert_close(value_of(part, learner, state), expected)
-    distance = part.anchor_distance(learner, state)
+    torch.testing.assert_close(value_of(part, context, state), expected)
+    distance = part.anchor_distance(context, state)
     held = views["head.weight"].square().flatten(1).sum(1)
     for name in ("layers.0.weight", "layers.0.bias"):
         held += (views[name] - initial[name]).square().flatten(1).sum(1)
@@ -127,72 +127,72 @@ def test_groups_have_their_own_anchor_and_lambda():
 
 
 def test_groups_mix_fixed_and_moving_anchors():
-    learner = FakeLearner(classification_stream(tasks=3))
+    context = FakeContext(classification_stream(tasks=3))
     part = Regularized(lam=1.0, groups=(Group("head.*", anchor="zero"),))
-    state = part.start(learner)
-    head = learner.layout.views(learner.theta)["head.weight"].square().flatten(1).sum(1)
-    head = head + learner.layout.views(learner.theta)["head.bias"].square().sum(1)
-    torch.testing.assert_close(value_of(part, learner, state), head)
-    state, ends, _ = after_tasks(part, 2, learner)
-    views, end = learner.layout.views(learner.theta), learner.layout.views(ends[-1])
+    state = part.start(context)
+    head = context.layout.views(context.theta)["head.weight"].square().flatten(1).sum(1)
+    head = head + context.layout.views(context.theta)["head.bias"].square().sum(1)
+    torch.testing.assert_close(value_of(part, context, state), head)
+    state, ends, _ = after_tasks(part, 2, context)
+    views, end = context.layout.views(context.theta), context.layout.views(ends[-1])
     expected = views["head.weight"].square().flatten(1).sum(1) + views["head.bias"].square().sum(1)
     for name in ("layers.0.weight", "layers.0.bias"):
         expected = expected + (views[name] - end[name]).square().flatten(1).sum(1)
-    torch.testing.assert_close(value_of(part, learner, state), expected)
+    torch.testing.assert_close(value_of(part, context, state), expected)
 
 
 def test_lanes_have_their_own_numbers():
-    learner = FakeLearner(classification_stream(tasks=3), lanes=2)
+    context = FakeContext(classification_stream(tasks=3), lanes=2)
     groups = (Group("head.*", lam=5.0),)
     parts = [
         Regularized(lam=1.0, importance=Fisher(gamma=0.5), groups=groups),
         Regularized(lam=4.0, importance=Fisher(gamma=1.0), groups=(Group("head.*", lam=0.5),)),
     ]
     together = stack(parts)
-    state, _, _ = after_tasks(together, 2, learner)
-    found = value_of(together, learner, state)
+    state, _, _ = after_tasks(together, 2, context)
+    found = value_of(together, context, state)
     for lane, part in enumerate(parts):
-        alone = FakeLearner(classification_stream(tasks=3), lanes=2)
+        alone = FakeContext(classification_stream(tasks=3), lanes=2)
         state, _, _ = after_tasks(part, 2, alone)
         assert float(found[lane]) == pytest.approx(float(value_of(part, alone, state)[lane]), rel=1e-6)
 
 
-def sgd_step(part, learner, state, coupling):
+def sgd_step(part, context, state, coupling):
     """One plain SGD step with or without the penalty in the gradient."""
-    learner.theta_before = learner.theta.clone()
-    value, gradient = part.penalty_gradient(learner, state, learner.theta)
-    learner.theta -= learner.lr[:, None] * (learner.task_gradient + gradient)
+    context.theta_before = context.theta.clone()
+    value, gradient = part.penalty_gradient(context, state, context.theta)
+    context.theta -= context.lr[:, None] * (context.task_gradient + gradient)
     if part.acts("observe_step"):
-        part.observe_step(learner, state)
+        part.observe_step(context, state)
     return value
 
 
 def test_decoupled_is_loss_coupled_for_plain_sgd():
     ends = {}
     for coupling in ("loss", "decoupled"):
-        learner = FakeLearner(regression_stream(), lr=0.05)
+        context = FakeContext(regression_stream(), lr=0.05)
         part = Regularized(lam=0.3, anchor="zero", half=True, coupling=coupling)
-        state = part.start(learner)
+        state = part.start(context)
         assert part.acts("observe_step") == (coupling == "decoupled")
         for step in range(5):
-            size = learner.layout.size
-            learner.task_gradient[:, :size] = torch.sin(torch.arange(size) + step).double()
-            sgd_step(part, learner, state, coupling)
-        ends[coupling] = learner.theta.clone()
+            size = context.layout.size
+            context.task_gradient[:, :size] = torch.sin(torch.arange(size) + step).double()
+            sgd_step(part, context, state, coupling)
+        ends[coupling] = context.theta.clone()
     torch.testing.assert_close(ends["loss"], ends["decoupled"], rtol=1e-12, atol=1e-12)
-    assert not torch.equal(ends["loss"], FakeLearner(regression_stream()).theta)
+    assert not torch.equal(ends["loss"], FakeContext(regression_stream()).theta)
 
 
 def test_decoupled_l1_makes_exact_zeros_and_l2_does_not():
     for distance, zeros in (("l1", True), ("l2", False)):
-        learner = FakeLearner(regression_stream(), lr=0.1)
+        context = FakeContext(regression_stream(), lr=0.1)
         part = Regularized(lam=1.0, anchor="zero", distance=distance, coupling="decoupled")
-        state = part.start(learner)
+        state = part.start(context)
         for _ in range(3):
-            sgd_step(part, learner, state, "decoupled")
-        held = learner.theta[:, : learner.layout.size]
+            sgd_step(part, context, state, "decoupled")
+        held = context.theta[:, : context.layout.size]
         assert bool((held == 0).any()) == zeros
-        initial = learner.initial[:, : learner.layout.size]
+        initial = context.initial[:, : context.layout.size]
         # Three soft thresholds of lr · λ, or three decays by 1 − lr · λ · 2.
         thresholded = initial.sign() * (initial.abs() - 0.3).clamp(min=0)
         expected = thresholded if zeros else initial * 0.8**3
@@ -200,15 +200,15 @@ def test_decoupled_l1_makes_exact_zeros_and_l2_does_not():
 
 
 def test_frozen_parameters_are_not_shrunk():
-    learner = FakeLearner(regression_stream())
-    factors = torch.ones(learner.layout.padded, dtype=torch.float64)
-    frozen = learner.layout.slices()["head.weight"]
+    context = FakeContext(regression_stream())
+    factors = torch.ones(context.layout.padded, dtype=torch.float64)
+    frozen = context.layout.slices()["head.weight"]
     factors[frozen] = 0.0
-    learner.rate_factors = lambda: factors
+    context.rate_factors = lambda: factors
     part = Regularized(lam=1.0, anchor="zero", coupling="decoupled")
-    sgd_step(part, learner, part.start(learner), "decoupled")
-    assert torch.equal(learner.theta[:, frozen], learner.initial[:, frozen])
-    assert not torch.equal(learner.theta, learner.initial)
+    sgd_step(part, context, part.start(context), "decoupled")
+    assert torch.equal(context.theta[:, frozen], context.initial[:, frozen])
+    assert not torch.equal(context.theta, context.initial)
 
 
 # Sharing ------------------------------------------------------------------------------------------
@@ -315,13 +315,13 @@ def test_all_problems_come_together():
 
 def test_a_step_that_is_not_recorded_has_the_same_gradient_and_no_value():
     for distance in ("l2", "l1", "norm"):
-        learner = FakeLearner(classification_stream(tasks=3))
+        context = FakeContext(classification_stream(tasks=3))
         part = Regularized(lam=0.7, distance=distance, importance=Fisher())
-        state, _, _ = after_tasks(part, 2, learner)
-        value, gradient = part.penalty_gradient(learner, state, learner.theta)
+        state, _, _ = after_tasks(part, 2, context)
+        value, gradient = part.penalty_gradient(context, state, context.theta)
         kept = gradient.clone()
-        learner.recorded = False
-        nothing, again = part.penalty_gradient(learner, state, learner.theta)
+        context.recorded = False
+        nothing, again = part.penalty_gradient(context, state, context.theta)
         assert torch.equal(again, kept)
         assert torch.isnan(nothing).all()
         assert not torch.isnan(value).any()

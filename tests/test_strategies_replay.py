@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from fake_learner import FakeLearner, classification_stream
+from fake_context import FakeContext, classification_stream
 from scipy.optimize import minimize
 from scipy.stats import chisquare
 from torch.nn import functional
@@ -14,35 +14,35 @@ from torch.nn import functional
 from clbench.lanes import stack
 from clbench.strategies import AGEM, GEM, DarkReplay, ExperienceReplay, GDumb, NaiveRehearsal
 from clbench.strategies.balance import share_places
-from clbench.strategies.memory import draw, empty, keep, reservoir_slots, uniform
 from clbench.strategies.projection import project_many, project_one
+from clbench.strategies.replay_buffer import draw, empty, keep, reservoir_slots, uniform
 
 
-def memories(learner, policy, places, stages):
+def memories(context, policy, places, stages):
     """Yield the memory after each of the stages."""
-    state = empty(learner, places, learner.outputs)
-    memory, seen = state["memory"], state["seen"]
+    state = empty(context, places, context.outputs)
+    memory, seen = state["buffer"], state["seen"]
     for stage in range(stages):
-        learner.stage = stage
-        memory, seen = keep(policy, learner, memory, seen)
+        context.stage = stage
+        memory, seen = keep(policy, context, memory, seen)
         yield memory
 
 
 def test_reservoir_keeps_every_sample_with_equal_chance():
     lanes, places, stages = 400, 8, 3
-    learner = FakeLearner(classification_stream(tasks=stages, samples=15), lanes=lanes)
-    *_, memory = memories(learner, "reservoir", places, stages)
+    context = FakeContext(classification_stream(tasks=stages, samples=15), lanes=lanes)
+    *_, memory = memories(context, "reservoir", places, stages)
     assert (memory >= 0).all()
     assert all(len(set(row)) == places for row in memory.tolist())
     counts = Counter(memory.flatten().tolist())
-    offered = [address for task in range(stages) for address in learner.train_addresses(task)[0].tolist()]
+    offered = [address for task in range(stages) for address in context.train_addresses(task)[0].tolist()]
     assert set(counts) <= set(offered)
     assert chisquare([counts[address] for address in offered]).pvalue > 0.01
 
 
 def test_reservoir_of_one_place_keeps_the_later_of_two_half_the_time():
-    learner = FakeLearner(classification_stream(tasks=2, samples=1), lanes=1000)
-    *_, memory = memories(learner, "reservoir", 1, 2)
+    context = FakeContext(classification_stream(tasks=2, samples=1), lanes=1000)
+    *_, memory = memories(context, "reservoir", 1, 2)
     counts = Counter(memory.flatten().tolist())
     assert len(counts) == 2
     assert chisquare(list(counts.values())).pvalue > 0.01
@@ -71,25 +71,25 @@ def test_reservoir_slots_are_those_of_the_loop_and_uniform():
 
 
 def test_ring_keeps_equal_parts_of_tasks_and_classes():
-    learner = FakeLearner(classification_stream(tasks=3, samples=30), lanes=2)
-    for stage, memory in enumerate(memories(learner, "ring", 12, 3)):
+    context = FakeContext(classification_stream(tasks=3, samples=30), lanes=2)
+    for stage, memory in enumerate(memories(context, "ring", 12, 3)):
         for row in memory:
             held = row[row >= 0]
             assert len(held) == 4 * (stage + 1)
-            tasks = Counter((held // learner.pool).tolist())
+            tasks = Counter((held // context.pool).tolist())
             assert tasks == {task: 4 for task in range(stage + 1)}
-            labels = Counter(learner.stream.targets[held % learner.pool].tolist())
+            labels = Counter(context.stream.targets[held % context.pool].tolist())
             assert labels == {label: 2 for label in range(2 * (stage + 1))}
     assert not torch.equal(memory[0], memory[1])
 
 
 def test_balanced_keeps_equal_parts_of_classes_and_is_always_full():
-    learner = FakeLearner(classification_stream(tasks=3, samples=30), lanes=2)
-    for stage, memory in enumerate(memories(learner, "balanced", 24, 3)):
+    context = FakeContext(classification_stream(tasks=3, samples=30), lanes=2)
+    for stage, memory in enumerate(memories(context, "balanced", 24, 3)):
         for row in memory:
             held = row[row >= 0]
             assert len(set(held.tolist())) == 24
-            labels = Counter(learner.stream.targets[held % learner.pool].tolist())
+            labels = Counter(context.stream.targets[held % context.pool].tolist())
             assert labels == {label: 24 // (2 * (stage + 1)) for label in range(2 * (stage + 1))}
 
 
@@ -97,11 +97,11 @@ def test_balanced_gives_the_places_of_a_rare_class_to_the_others():
     stream = classification_stream(tasks=1, samples=20)
     stream.targets[:] = 0
     stream.targets[3] = 1
-    learner = FakeLearner(stream, lanes=1)
-    (memory,) = memories(learner, "balanced", 10, 1)
+    context = FakeContext(stream, lanes=1)
+    (memory,) = memories(context, "balanced", 10, 1)
     assert (memory >= 0).all()
     assert 3 in memory[0].tolist()
-    (memory,) = memories(learner, "balanced", 30, 1)
+    (memory,) = memories(context, "balanced", 30, 1)
     assert (memory >= 0).sum() == 20  # no more than there are
 
 
@@ -109,27 +109,27 @@ def test_balanced_holds_every_sample_of_a_class_seen_so_far_with_equal_chance():
     """By domain the classes come back, here with an odd number of places for each."""
     lanes, stages = 500, 3
     stream = classification_stream(tasks=stages, samples=16, scenario="domain")
-    learner = FakeLearner(stream, lanes=lanes)
-    for stage, memory in enumerate(memories(learner, "balanced", 9, stages)):
-        offered = [one for task in range(stage + 1) for one in learner.train_addresses(task)[0].tolist()]
+    context = FakeContext(stream, lanes=lanes)
+    for stage, memory in enumerate(memories(context, "balanced", 9, stages)):
+        offered = [one for task in range(stage + 1) for one in context.train_addresses(task)[0].tolist()]
         for label in range(2):
-            own = [one for one in offered if stream.targets[one % learner.pool] == label]
+            own = [one for one in offered if stream.targets[one % context.pool] == label]
             counts = Counter(one for one in memory.flatten().tolist() if one in set(own))
             assert 4 * lanes <= counts.total() <= 5 * lanes
             assert chisquare([counts[one] for one in own]).pvalue > 0.001
         assert all(len(set(row)) == 9 for row in memory.tolist())
 
 
-def held_classes(learner, memory):
+def held_classes(context, memory):
     """Return the count of every class by lane, `[lane, classes]`."""
-    labels = learner.stream.targets[memory.clamp(min=0) % learner.pool]
-    return functional.one_hot(labels, learner.outputs).mul((memory >= 0)[..., None]).sum(1)
+    labels = context.stream.targets[memory.clamp(min=0) % context.pool]
+    return functional.one_hot(labels, context.outputs).mul((memory >= 0)[..., None]).sum(1)
 
 
 def test_the_newest_classes_have_a_place_as_long_as_there_is_one():
-    learner = FakeLearner(classification_stream(tasks=5, samples=20), lanes=60)
-    for stage, memory in enumerate(memories(learner, "balanced", 5, 5)):
-        held = held_classes(learner, memory)
+    context = FakeContext(classification_stream(tasks=5, samples=20), lanes=60)
+    for stage, memory in enumerate(memories(context, "balanced", 5, 5)):
+        held = held_classes(context, memory)
         assert (held.sum(1) == 5).all()
         assert (held[:, 2 * stage : 2 * stage + 2] >= 1).all()
         assert held[:, : 2 * stage + 2].amax() - held[:, : 2 * stage + 2].amin() <= max(1, 3 - 2 * stage)
@@ -140,8 +140,8 @@ def test_the_newest_classes_have_a_place_as_long_as_there_is_one():
 def test_which_classes_have_the_odd_places_depends_on_the_seed_and_not_on_the_label(policy):
     lanes = 400
     stream = classification_stream(tasks=2, samples=60, classes=4, scenario="domain")
-    *_, memory = memories(FakeLearner(stream, lanes=lanes), policy, 6 if policy == "balanced" else 12, 2)
-    held = held_classes(FakeLearner(stream, lanes=lanes), memory)
+    *_, memory = memories(FakeContext(stream, lanes=lanes), policy, 6 if policy == "balanced" else 12, 2)
+    held = held_classes(FakeContext(stream, lanes=lanes), memory)
     low = 1 if policy == "balanced" else 2
     assert (held >= low).all()
     assert chisquare((held - low).sum(0).numpy()).pvalue > 0.001
@@ -174,9 +174,9 @@ def test_places_are_shared_as_one_by_one():
 @pytest.mark.parametrize("policy", ["reservoir", "ring", "balanced"])
 def test_a_memory_belongs_to_its_seed(policy):
     stream = classification_stream(tasks=2, samples=20)
-    together = FakeLearner(stream, lanes=3)
+    together = FakeContext(stream, lanes=3)
     *_, memory = memories(together, policy, 7, 2)
-    alone = FakeLearner(stream, lanes=1)
+    alone = FakeContext(stream, lanes=1)
     alone.seeds = (2,)
     *_, other = memories(alone, policy, 7, 2)
     assert torch.equal(memory[2], other[0])
@@ -184,28 +184,28 @@ def test_a_memory_belongs_to_its_seed(policy):
 
 
 def test_draws_are_uniform_over_the_filled_places_and_belong_to_seed_and_step():
-    learner = FakeLearner(classification_stream(), lanes=2)
-    learner.stage = 1
+    context = FakeContext(classification_stream(), lanes=2)
+    context.stage = 1
     memory = torch.tensor([[7, -1, 9, 11, -1], [-1, 3, -1, -1, -1]])
     state, drawn = {}, []
     for step in range(1, 201):
-        learner.stage_step = step
-        drawn.append(draw(learner, state, memory, 10))
+        context.stage_step = step
+        drawn.append(draw(context, state, memory, 10))
     found = torch.cat(drawn, 1)
     assert set(found[1].tolist()) == {3}
     counts = Counter(found[0].tolist())
     assert set(counts) == {7, 9, 11}
     assert chisquare(list(counts.values())).pvalue > 0.01
-    learner.stage_step = 70  # a step in the middle of a block, without what went before
-    assert torch.equal(draw(learner, {}, memory, 10), drawn[69])
+    context.stage_step = 70  # a step in the middle of a block, without what went before
+    assert torch.equal(draw(context, {}, memory, 10), drawn[69])
     assert not torch.equal(drawn[69], drawn[70])
 
 
 def test_uniform_numbers_lie_in_the_half_open_interval_and_differ_by_purpose():
-    learner = FakeLearner(classification_stream(), lanes=2)
-    learner.stage_step = 3
+    context = FakeContext(classification_stream(), lanes=2)
+    context.stage_step = 3
     state = {}
-    one, other = uniform(learner, state, "a", 500), uniform(learner, state, "b", 500)
+    one, other = uniform(context, state, "a", 500), uniform(context, state, "b", 500)
     assert one.shape == (2, 500)
     assert 0 <= one.min() < 0.01
     assert 0.99 < one.max() < 1
@@ -215,20 +215,20 @@ def test_uniform_numbers_lie_in_the_half_open_interval_and_differ_by_purpose():
 
 @pytest.mark.parametrize("weighting", ["samples", "tasks"])
 def test_replay_weighs_batch_and_memory(weighting):
-    learner = FakeLearner(classification_stream(tasks=3))
-    part = ExperienceReplay(memory=6, replay=5, weighting=weighting)
-    state = part.start(learner)
-    own = learner.train_addresses(0)[:, :4]
-    assert part.batch_data(learner, state, own) is None
-    state = part.consolidate(learner, state)
-    learner.stage, learner.stage_step = 1, 1
-    state = part.consolidate(learner, state)
-    learner.stage = 2
-    address, weight = part.batch_data(learner, state, own)
+    context = FakeContext(classification_stream(tasks=3))
+    part = ExperienceReplay(buffer_size=6, replay_batch_size=5, weighting=weighting)
+    state = part.start(context)
+    own = context.train_addresses(0)[:, :4]
+    assert part.batch_data(context, state, own) is None
+    state = part.consolidate(context, state)
+    context.stage, context.stage_step = 1, 1
+    state = part.consolidate(context, state)
+    context.stage = 2
+    address, weight = part.batch_data(context, state, own)
     assert address.shape == (2, 5)
     assert weight.shape == (9,)
     for lane in range(2):
-        assert set(address[lane].tolist()) <= set(state["memory"][lane].tolist())
+        assert set(address[lane].tolist()) <= set(state["buffer"][lane].tolist())
     if weighting == "samples":
         assert weight.tolist() == [pytest.approx(1 / 9)] * 9
     else:  # a third for the third task, two thirds for the memory
@@ -236,78 +236,78 @@ def test_replay_weighs_batch_and_memory(weighting):
 
 
 def test_naive_rehearsal_replicates_to_about_one_to_one():
-    learner = FakeLearner(classification_stream(tasks=3, samples=20))
-    part = NaiveRehearsal(memory=6)
-    state = part.start(learner)
-    own = learner.train_addresses(0)
-    assert torch.equal(part.stage_data(learner, state, own), own)
-    state = part.consolidate(learner, state)
-    assert state["memory"].shape == (2, 6)
-    learner.stage = 1
-    own = learner.train_addresses(1)
-    data = part.stage_data(learner, state, own)
+    context = FakeContext(classification_stream(tasks=3, samples=20))
+    part = NaiveRehearsal(buffer_size=6)
+    state = part.start(context)
+    own = context.train_addresses(0)
+    assert torch.equal(part.stage_data(context, state, own), own)
+    state = part.consolidate(context, state)
+    assert state["buffer"].shape == (2, 6)
+    context.stage = 1
+    own = context.train_addresses(1)
+    data = part.stage_data(context, state, own)
     assert data.shape == (2, 3 * 6 + 20)  # 20 // 6 = 3 copies
     counts = Counter(data[0].tolist())
     assert sorted(counts.values()) == [1] * 20 + [3] * 6
-    first = state["memory"]
-    state = part.consolidate(learner, state)
-    tasks = state["memory"] // learner.pool
+    first = state["buffer"]
+    state = part.consolidate(context, state)
+    tasks = state["buffer"] // context.pool
     assert tasks[0].tolist() == [0] * 3 + [1] * 3
-    assert torch.equal(state["memory"][:, :3], first[:, :3])
+    assert torch.equal(state["buffer"][:, :3], first[:, :3])
 
 
 def test_gdumb_trains_on_its_memory_alone_and_starts_again():
-    learner = FakeLearner(classification_stream(tasks=2, samples=20))
-    part = GDumb(memory=8)
-    state = part.start(learner)
-    data = part.stage_data(learner, state, learner.train_addresses(0))
+    context = FakeContext(classification_stream(tasks=2, samples=20))
+    part = GDumb(buffer_size=8)
+    state = part.start(context)
+    data = part.stage_data(context, state, context.train_addresses(0))
     assert data.shape == (2, 8)
-    learner.theta += 1.0
-    state = part.consolidate(learner, state)
-    assert torch.equal(learner.theta, learner.initial)
-    learner.stage = 1
-    data = part.stage_data(learner, state, learner.train_addresses(1))
-    assert Counter((data[0] // learner.pool).tolist()) == {0: 4, 1: 4}
+    context.theta += 1.0
+    state = part.consolidate(context, state)
+    assert torch.equal(context.theta, context.initial)
+    context.stage = 1
+    data = part.stage_data(context, state, context.train_addresses(1))
+    assert Counter((data[0] // context.pool).tolist()) == {0: 4, 1: 4}
 
 
-def dark_step(part, learner, state, own, step):
+def dark_step(part, context, state, own, step):
     """Let the strategy see one step's batch and return its loss, the batch and the outputs."""
-    learner.stage_step = step
-    extra = part.batch_data(learner, state, own)
+    context.stage_step = step
+    extra = part.batch_data(context, state, own)
     address, weight = own, None
     if extra is not None:
         address = torch.cat([own, extra[0]], 1)
         weight = extra[1]
-    batch = learner.fetch(address, weight, own.shape[1])
-    outputs = learner.forward(learner.theta, batch.inputs)
-    return part.output_loss(learner, state, batch, outputs), batch, outputs, extra
+    batch = context.fetch(address, weight, own.shape[1])
+    outputs = context.forward(context.theta, batch.inputs)
+    return part.output_loss(context, state, batch, outputs), batch, outputs, extra
 
 
 def test_dark_replay_keeps_samples_with_the_outputs_of_their_step():
-    learner = FakeLearner(classification_stream(tasks=2, samples=20))
-    part = stack([DarkReplay(alpha=0.3, beta=0.7, memory=6, replay=4), DarkReplay(2.0, 0.1, 6, 4)])
-    state = part.start(learner)
+    context = FakeContext(classification_stream(tasks=2, samples=20))
+    part = stack([DarkReplay(0.3, 0.7, buffer_size=6, replay_batch_size=4), DarkReplay(2.0, 0.1, 6, 4)])
+    state = part.start(context)
     given = {}
     for step in range(1, 5):
-        own = learner.train_addresses(0)[:, 5 * (step - 1) : 5 * step]
-        loss, batch, outputs, extra = dark_step(part, learner, state, own, step)
+        own = context.train_addresses(0)[:, 5 * (step - 1) : 5 * step]
+        loss, batch, outputs, extra = dark_step(part, context, state, own, step)
         assert extra is None
         assert loss.tolist() == [0.0, 0.0]
         assert not loss.requires_grad
         for lane in range(2):
             for address, output in zip(own[lane].tolist(), outputs[lane], strict=True):
                 given[lane, address] = output
-        learner.theta += 0.1
+        context.theta += 0.1
     assert state["seen"].tolist() == [[20], [20]]
     held = {}
     for lane in range(2):
-        for address, logits in zip(state["memory"][lane, :6].tolist(), state["logits"][lane], strict=False):
+        for address, logits in zip(state["buffer"][lane, :6].tolist(), state["logits"][lane], strict=False):
             held[lane, address] = logits
             assert torch.equal(logits, given[lane, address])
-    learner.stage = 1
-    own = learner.train_addresses(1)[:, :5]
-    before = state["memory"].clone()
-    loss, batch, outputs, extra = dark_step(part, learner, state, own, 1)
+    context.stage = 1
+    own = context.train_addresses(1)[:, :5]
+    before = state["buffer"].clone()
+    loss, batch, outputs, extra = dark_step(part, context, state, own, 1)
     address, weight = extra
     assert address.shape == (2, 8)
     assert weight[:, :4].abs().max() == 0
@@ -319,53 +319,53 @@ def test_dark_replay_keeps_samples_with_the_outputs_of_their_step():
         assert float(loss[lane]) == pytest.approx(float(expected), rel=1e-6)
 
 
-def filled(part, learner):
+def filled(part, context):
     """Return the state after two tasks."""
-    state = part.start(learner)
+    state = part.start(context)
     for stage in range(2):
-        learner.stage = stage
-        state = part.consolidate(learner, state)
-    learner.stage, learner.stage_step = 2, 1
+        context.stage = stage
+        state = part.consolidate(context, state)
+    context.stage, context.stage_step = 2, 1
     return state
 
 
 def test_agem_projects_on_the_mean_gradient_of_its_draw():
-    learner = FakeLearner(classification_stream(tasks=3, samples=20), lanes=4)
-    part = AGEM(memory=12, reference=10)
-    state = filled(part, learner)
-    drawn = draw(learner, {}, state["memory"], 10)
-    reference = learner.gradient_of(learner.fetch(drawn))
+    context = FakeContext(classification_stream(tasks=3, samples=20), lanes=4)
+    part = AGEM(buffer_size=12, reference=10)
+    state = filled(part, context)
+    drawn = draw(context, {}, state["buffer"], 10)
+    reference = context.gradient_of(context.fetch(drawn))
     gradient = -reference + 0.1
     gradient[0] = reference[0]
     expected = project_one(gradient, reference)
-    part.change_gradient(learner, state, gradient)
+    part.change_gradient(context, state, gradient)
     assert torch.equal(gradient, expected)
     assert torch.equal(gradient[0], reference[0])
     assert not torch.equal(gradient[1], -reference[1] + 0.1)
 
 
 def test_gem_projects_on_the_gradient_of_every_past_task():
-    learner = FakeLearner(classification_stream(tasks=3, samples=20), lanes=3)
-    part = GEM(memory=12, margin=0.2, ridge=0.01)
-    state = filled(part, learner)
-    parts = state["memory"].split(6, 1)
-    assert [(part[0] // learner.pool).unique().tolist() for part in parts] == [[0], [1]]
-    references = torch.stack([learner.gradient_of(learner.fetch(part)) for part in parts], 1)
+    context = FakeContext(classification_stream(tasks=3, samples=20), lanes=3)
+    part = GEM(buffer_size=12, margin=0.2, ridge=0.01)
+    state = filled(part, context)
+    parts = state["buffer"].split(6, 1)
+    assert [(part[0] // context.pool).unique().tolist() for part in parts] == [[0], [1]]
+    references = torch.stack([context.gradient_of(context.fetch(part)) for part in parts], 1)
     gradient = -references.sum(1)
     expected = project_many(gradient.clone(), references, 0.2, 0.01)
     stacked = stack([part] * 3)
-    stacked.change_gradient(learner, state, gradient)
+    stacked.change_gradient(context, state, gradient)
     torch.testing.assert_close(gradient, expected)
 
 
 def test_gem_with_two_parts_holds_two_constraints_a_task():
     """Hsu et al.'s code; the oracle is scipy's solver on the gradients of the quarters of the memory."""
-    learner = FakeLearner(classification_stream(tasks=3, samples=20), lanes=3)
-    part = GEM(memory=12, margin=0.2, ridge=0.01, parts=2)
-    state = filled(part, learner)
-    quarters = state["memory"].split(3, 1)
-    assert [(one[0] // learner.pool).unique().tolist() for one in quarters] == [[0], [0], [1], [1]]
-    references = torch.stack([learner.gradient_of(learner.fetch(one)) for one in quarters], 1)
+    context = FakeContext(classification_stream(tasks=3, samples=20), lanes=3)
+    part = GEM(buffer_size=12, margin=0.2, ridge=0.01, parts=2)
+    state = filled(part, context)
+    quarters = state["buffer"].split(3, 1)
+    assert [(one[0] // context.pool).unique().tolist() for one in quarters] == [[0], [0], [1], [1]]
+    references = torch.stack([context.gradient_of(context.fetch(one)) for one in quarters], 1)
     gradient = 1.5 * references[:, 2] - references[:, 0]  # two weights are inside, two at the margin
     expected = []
     for own, rows in zip(gradient.double().numpy(), references.double().numpy(), strict=True):
@@ -380,31 +380,31 @@ def test_gem_with_two_parts_holds_two_constraints_a_task():
         )
         assert 0 < (found.x > 0.2 + 1e-9).sum() < 4
         expected.append(own + found.x @ rows)
-    part.change_gradient(learner, state, gradient)
+    part.change_gradient(context, state, gradient)
     torch.testing.assert_close(gradient.double(), torch.tensor(np.array(expected)), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("shared_by", "sizes"), [("seen", ([12], [6, 6])), ("stream", ([4], [4, 4]))])
 def test_gem_shares_its_memory_by_the_tasks_seen_or_by_those_of_the_stream(shared_by, sizes):
-    learner = FakeLearner(classification_stream(tasks=3, samples=20), lanes=3)
-    part = GEM(memory=12, shared_by=shared_by)
-    state = part.start(learner)
+    context = FakeContext(classification_stream(tasks=3, samples=20), lanes=3)
+    part = GEM(buffer_size=12, shared_by=shared_by)
+    state = part.start(context)
     for stage, expected in enumerate(sizes):
-        learner.stage = stage
-        state = part.consolidate(learner, state)
-        for row in state["memory"].tolist():
-            assert list(Counter(address // learner.pool for address in row).values()) == expected
+        context.stage = stage
+        state = part.consolidate(context, state)
+        for row in state["buffer"].tolist():
+            assert list(Counter(address // context.pool for address in row).values()) == expected
             assert len(set(row)) == len(row)
 
 
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        (ExperienceReplay(memory=-1), "got strategy.memory=-1. Use 0 for no replay."),
-        (ExperienceReplay(replay=0), "got strategy.replay=0."),
+        (ExperienceReplay(buffer_size=-1), "got strategy.buffer_size=-1. Use 0 for no replay."),
+        (ExperienceReplay(replay_batch_size=0), "got strategy.replay_batch_size=0."),
         (ExperienceReplay(policy="all"), "got strategy.policy=all. Known: balanced, reservoir, ring."),
         (ExperienceReplay(weighting="none"), "got strategy.weighting=none."),
-        (NaiveRehearsal(memory=-5), "got strategy.memory=-5."),
+        (NaiveRehearsal(buffer_size=-5), "got strategy.buffer_size=-5."),
         (DarkReplay(alpha=-1.0), "got strategy.alpha=-1.0."),
         (DarkReplay(beta=math.nan), "got strategy.beta=nan."),
         (GEM(margin=-0.5), "got strategy.margin=-0.5."),
@@ -412,7 +412,7 @@ def test_gem_shares_its_memory_by_the_tasks_seen_or_by_those_of_the_stream(share
         (GEM(parts=0), "got strategy.parts=0."),
         (AGEM(reference=0), "got strategy.reference=0."),
         (AGEM(policy="fifo"), "got strategy.policy=fifo."),
-        (GDumb(memory=0), "got strategy.memory=0."),
+        (GDumb(buffer_size=0), "got strategy.buffer_size=0."),
     ],
 )
 def test_bad_fields_are_named(part, words):
@@ -423,10 +423,17 @@ def test_bad_fields_are_named(part, words):
 
 def test_a_memory_too_small_for_the_tasks_is_named():
     stream = classification_stream(tasks=3)
-    layout = FakeLearner(stream).layout
-    for part in (GEM(memory=2), AGEM(memory=2), NaiveRehearsal(memory=2), ExperienceReplay(2, "ring")):
-        assert "got strategy.memory=2. Use at least 3, or 0" in part.fit_problems(stream, layout)[0]
-    assert "got strategy.memory=5. Use at least 6, or 0" in GEM(5, parts=2).fit_problems(stream, layout)[0]
-    enough = (GEM(memory=3), GEM(6, parts=2), AGEM(memory=0), AGEM(2, "reservoir"))
-    for part in (*enough, ExperienceReplay(memory=1)):
+    layout = FakeContext(stream).layout
+    for part in (
+        GEM(buffer_size=2),
+        AGEM(buffer_size=2),
+        NaiveRehearsal(buffer_size=2),
+        ExperienceReplay(2, "ring"),
+    ):
+        assert "got strategy.buffer_size=2. Use at least 3, or 0" in part.fit_problems(stream, layout)[0]
+    assert (
+        "got strategy.buffer_size=5. Use at least 6, or 0" in GEM(5, parts=2).fit_problems(stream, layout)[0]
+    )
+    enough = (GEM(buffer_size=3), GEM(6, parts=2), AGEM(buffer_size=0), AGEM(2, "reservoir"))
+    for part in (*enough, ExperienceReplay(buffer_size=1)):
         assert part.fit_problems(stream, layout) == []

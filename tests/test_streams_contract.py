@@ -9,7 +9,7 @@ import pytest
 import torch
 from own_streams import FAULTS, Days, Subjects
 
-from clbench.config import Evaluation, Run, Training
+from clbench.config import Evaluation, Training
 from clbench.engine import find_problems, train
 from clbench.engine.data import build_streams
 from clbench.errors import ConfigurationError
@@ -17,6 +17,7 @@ from clbench.models import MLP
 from clbench.models.base import Layout, Parameter
 from clbench.models.contract import draw_parameters, layout_problems
 from clbench.optimizers import SGD
+from clbench.run import Run
 from clbench.strategies import Naive
 from clbench.streams.base import generator
 from clbench.streams.door import Door

@@ -10,9 +10,9 @@ import torch
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import StandardScaler
 
-from clbench.config import Run
 from clbench.engine.plan import plan_phases
 from clbench.errors import ConfigurationError
+from clbench.run import Run
 from clbench.strategies import Naive
 from clbench.streams import TabularFile, TextFile, read_vectors
 from clbench.streams.text import encode, make_vocabulary, words_of

@@ -16,29 +16,29 @@ class Pull(Strategy):
 
     lam: float = 0.1
 
-    def start(self, learner):
-        return {"anchor": learner.initial_theta()}
+    def start(self, context):
+        return {"anchor": context.initial_theta()}
 
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         return self.lam * (theta - state["anchor"]).square().sum(1)
 
 
 @dataclass(frozen=True)
 class MixesLanes(Pull):
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         apart = theta - state["anchor"] + theta.mean(0) * 1e-3
         return self.lam * apart.square().sum(1)
 
 
 @dataclass(frozen=True)
 class ForgetsLambda(Pull):
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         return 0.1 * (theta - state["anchor"]).square().sum(1)
 
 
 @dataclass(frozen=True)
 class GoesBelowZero(Pull):
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         return self.lam * ((theta - state["anchor"]).square().sum(1) - 1.0)
 
 
@@ -63,21 +63,21 @@ class HidesWhatItKeeps(Pull):
     def shaping(self, stage, phase):
         return self.fields() if phase == "train" else None
 
-    def consolidate(self, learner, state):
-        return {"anchor": learner.theta.clone()}
+    def consolidate(self, context, state):
+        return {"anchor": context.theta.clone()}
 
 
 @dataclass(frozen=True)
 class DoesNothing(Pull):
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         return 0.0 * self.lam * (theta - state["anchor"]).square().sum(1)
 
 
 @dataclass(frozen=True)
 class DrawsByPosition(Pull):
-    def observe_step(self, learner, state):
-        noise = torch.randn(learner.theta.shape, generator=torch.Generator().manual_seed(learner.step))
-        learner.theta.add_(noise, alpha=1e-3)
+    def observe_step(self, context, state):
+        noise = torch.randn(context.theta.shape, generator=torch.Generator().manual_seed(context.step))
+        context.theta.add_(noise, alpha=1e-3)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class RefusesItself(Pull):
 
 @dataclass(frozen=True)
 class Detaches(Pull):
-    def penalty(self, learner, state, theta):
+    def penalty(self, context, state, theta):
         return self.lam * (theta.detach() - state["anchor"]).square().sum(1) + 1.0
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clbench.context import Batch
 from clbench.engine.data import batch_positions
 from clbench.engine.program import Program
-from clbench.strategies.base import Batch
 
 BLOCK_STEPS = 64
 """Most steps whose batches are made together."""

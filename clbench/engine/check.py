@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from clbench.config import Run, Training, fingerprint
+from clbench.config import Training, fingerprint
 from clbench.engine.optimize import heads_problems
 from clbench.errors import ConfigurationError
 from clbench.models.base import Layout
 from clbench.models.contract import draw_parameters, layout_problems
+from clbench.run import Run
 from clbench.streams.base import Stream, generator
 from clbench.streams.door import Door
 

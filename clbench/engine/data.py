@@ -10,7 +10,8 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from clbench.config import Evaluation, Run, Training, fingerprint
+from clbench.config import Evaluation, Training, fingerprint
+from clbench.run import Run
 from clbench.streams.base import Stream, Task, generator
 from clbench.streams.door import Door
 

@@ -9,6 +9,7 @@ from threading import Event
 import torch
 from torch import Tensor
 
+from clbench.context import Batch
 from clbench.engine.batches import Batches
 from clbench.engine.data import step_bounds, steps_of
 from clbench.engine.evaluate import evaluation_steps
@@ -18,7 +19,6 @@ from clbench.engine.program import Program
 from clbench.engine.recorder import Recorder, StageRecord
 from clbench.errors import ConfigurationError
 from clbench.strategies.autograd import penalty_by_autograd
-from clbench.strategies.base import Batch
 
 
 class Cancelled(Exception):

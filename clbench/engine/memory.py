@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clbench.engine.plan import Phase
 from clbench.errors import ConfigurationError
-from clbench.strategies.plain import Naive
+from clbench.strategies.baselines import Naive
 
 UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from clbench.config import Run, Training
+from clbench.config import Training
 from clbench.models.base import ALIGNMENT, Layout
+from clbench.run import Run
 from clbench.strategies.base import Strategy
 from clbench.streams.base import Stream
 

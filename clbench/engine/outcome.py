@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clbench.config import SPLITS, Run
+from clbench.config import SPLITS
 from clbench.engine.plan import Phase
 from clbench.engine.program import Tree
 from clbench.engine.recorder import StageRecord, grid_of, is_curve
 from clbench.engine.results import TRAINING_COLUMNS, LearnedFunction, RunResult
+from clbench.run import Run
 from clbench.streams.base import Stream
 
 

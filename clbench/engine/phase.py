@@ -8,12 +8,12 @@ from threading import Event
 
 import torch
 
-from clbench.config import Run
 from clbench.engine.loop import train_stage
 from clbench.engine.optimize import init_optimizer
 from clbench.engine.outcome import Outcome, finite_points
 from clbench.engine.plan import Phase
 from clbench.engine.program import Program, Tree, initial_theta
+from clbench.run import Run
 from clbench.streams.base import Stream
 
 

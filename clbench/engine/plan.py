@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from clbench.config import Run, fingerprint
+from clbench.config import fingerprint
 from clbench.ingredients import Ingredients
 from clbench.lanes import structure
+from clbench.run import Run
 from clbench.strategies.base import Strategy
-from clbench.strategies.plain import Naive
+from clbench.strategies.baselines import Naive
 from clbench.streams.base import Stream
 
 

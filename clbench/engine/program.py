@@ -8,21 +8,21 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor
 
-from clbench.config import Run
+from clbench.context import Batch, Context
 from clbench.engine.data import LaneData, Rows, trained_outputs
 from clbench.engine.losses import output_errors
 from clbench.lanes import stack
 from clbench.models.base import Layout, Network
 from clbench.models.contract import draw_parameters
-from clbench.strategies.base import Batch, Strategy
-from clbench.strategies.learner import Learner
+from clbench.run import Run
+from clbench.strategies.base import Strategy
 from clbench.streams.base import Stream, generator
 
 Tree = dict[str, Tensor]
 """A cohort's state: tensors with a lane dimension under `theta`, `optimizer/…`, `strategy/…`."""
 
 
-class Program(Learner):
+class Program(Context):
     """The lanes of a chunk, bound to their parameters, data, optimiser and strategy.
 
     Args:

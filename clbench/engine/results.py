@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clbench.ingredients import RunFiles
+from clbench.digests import RunFiles
 
 TRAINING_COLUMNS = ("task_loss", "penalty", "grad_norm", "penalty_grad_norm", "anchor_distance")
 

@@ -11,7 +11,7 @@ from threading import Event
 
 import torch
 
-from clbench.config import Run, fingerprint
+from clbench.config import fingerprint
 from clbench.engine.data import build_streams
 from clbench.engine.loop import Cancelled
 from clbench.engine.memory import Budget, peak_memory
@@ -23,6 +23,7 @@ from clbench.engine.results import RunResult
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
 from clbench.ingredients import Ingredients
+from clbench.run import Run
 
 log = logging.getLogger(__name__)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-if TYPE_CHECKING:  # strategies import this package
-    from clbench.strategies.base import State
-    from clbench.strategies.learner import Learner
-    from clbench.streams.base import Stream
+from clbench.context import Context, State
+from clbench.streams.base import Stream
 
 
 @dataclass(frozen=True)
@@ -46,16 +43,16 @@ class Importance(ABC):
         """Return one line per field that does not fit a stream."""
         return []
 
-    def start(self, learner: Learner) -> State:
+    def start(self, context: Context) -> State:
         """Return what the estimator keeps, before the first phase in which the strategy acts."""
         return {}
 
-    def observe(self, learner: Learner, state: State) -> None:
+    def observe(self, context: Context, state: State) -> None:
         """Look at a step after it was taken; change the state's tensors in place."""
         raise NotImplementedError
 
     @abstractmethod
-    def estimate(self, learner: Learner, state: State) -> Tensor | None:
+    def estimate(self, context: Context, state: State) -> Tensor | None:
         """Return the ended task's Ω `[lane, padded]`, in a fresh tensor; None for 1 everywhere."""
 
     def decay(self) -> Tensor | float:
@@ -73,7 +70,7 @@ class Importance(ABC):
 class Ones(Importance):
     """Ω = 1: every parameter matters alike; not summed over tasks (with `each`: the number of tasks)."""
 
-    def estimate(self, learner: Learner, state: State) -> None:
+    def estimate(self, context: Context, state: State) -> None:
         """Return None, which stands for 1 everywhere."""
         return None
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from clbench.context import Batch, Context
 from clbench.errors import known
 from clbench.importance.base import Importance
 from clbench.importance.passes import active_outputs, batches, is_regression, predicted_distribution
-
-if TYPE_CHECKING:  # strategies import this package
-    from clbench.strategies.base import Batch
-    from clbench.strategies.learner import Learner
-    from clbench.streams.base import Stream
+from clbench.streams.base import Stream
 
 LABELS = ("exact", "sampled", "predicted", "empirical")
 
@@ -87,20 +83,20 @@ class Fisher(Importance):
         """Return γ."""
         return self.gamma
 
-    def estimate(self, learner: Learner, state: dict[str, Tensor]) -> Tensor:
+    def estimate(self, context: Context, state: dict[str, Tensor]) -> Tensor:
         """Return F of the ended task, `[lane, padded]`."""
-        total = torch.zeros_like(learner.theta)
-        generators = learner.random("fisher/labels") if self.label == "sampled" else []
+        total = torch.zeros_like(context.theta)
+        generators = context.random("fisher/labels") if self.label == "sampled" else []
         passes = samples = 0
-        for batch in batches(learner, self.batch_size, self.samples, "fisher/samples"):
-            outputs = learner.network.forward(batch.inputs)
+        for batch in batches(context, self.batch_size, self.samples, "fisher/samples"):
+            outputs = context.network.forward(batch.inputs)
             size = outputs.shape[1]
             for errors in self._errors(batch, outputs, generators):
                 if self.per == "sample":
-                    total += learner.network.squared_gradients(errors)
+                    total += context.network.squared_gradients(errors)
                 else:
-                    learner.network.backward(errors / size)
-                    total.addcmul_(learner.task_gradient, learner.task_gradient)
+                    context.network.backward(errors / size)
+                    total.addcmul_(context.task_gradient, context.task_gradient)
             passes += 1
             samples += size
         return total.div_(samples if self.per == "sample" else passes)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from clbench.context import Context
 from clbench.importance.base import Importance
 from clbench.importance.passes import active_outputs, batches
-
-if TYPE_CHECKING:  # strategies import this package
-    from clbench.strategies.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -56,18 +53,18 @@ class OutputSensitivity(Importance):
         """Return γ."""
         return self.gamma
 
-    def estimate(self, learner: Learner, state: dict[str, Tensor]) -> Tensor:
+    def estimate(self, context: Context, state: dict[str, Tensor]) -> Tensor:
         """Return Ω_task, `[lane, padded]`."""
-        total = torch.zeros_like(learner.theta)
+        total = torch.zeros_like(context.theta)
         passes = 0
         size = self.batch_size if self.per == "batch" else 1
-        for batch in batches(learner, size, self.samples, "mas/samples"):
-            outputs = learner.network.forward(batch.inputs)
+        for batch in batches(context, size, self.samples, "mas/samples"):
+            outputs = context.network.forward(batch.inputs)
             active = active_outputs(batch, outputs)
             errors = 2.0 * outputs * active
             if self.per == "batch":
                 errors /= outputs.shape[1] * active.sum(2, keepdim=True)
-            learner.network.backward(errors)
-            total += learner.task_gradient.abs()
+            context.network.backward(errors)
+            total += context.task_gradient.abs()
             passes += 1
         return total.div_(passes)

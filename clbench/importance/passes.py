@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:  # strategies import this package
-    from clbench.strategies.base import Batch
-    from clbench.strategies.learner import Learner
+from clbench.context import Batch, Context
 
 
-def batches(learner: Learner, size: int, samples: int | None, purpose: str) -> Iterator[Batch]:
+def batches(context: Context, size: int, samples: int | None, purpose: str) -> Iterator[Batch]:
     """Yield the ended task's training data in batches of `size`; the last one may be smaller.
 
     Args:
-        learner: its `stage` names the task.
+        context: its `stage` names the task.
         size: samples a batch.
         samples: how many to draw without replacement, of the lane's seed and the purpose; None for all.
         purpose: names the draw.
     """
-    address = learner.train_addresses(learner.stage)
+    address = context.train_addresses(context.stage)
     if samples is not None and samples < address.shape[1]:
-        drawn = [torch.randperm(address.shape[1], generator=one) for one in learner.random(purpose)]
+        drawn = [torch.randperm(address.shape[1], generator=one) for one in context.random(purpose)]
         address = address.gather(1, torch.stack(drawn)[:, :samples].to(address.device))
     for part in address.split(size, 1):
-        yield learner.fetch(part.contiguous())
+        yield context.fetch(part.contiguous())
 
 
 def active_outputs(batch: Batch, outputs: Tensor) -> Tensor:

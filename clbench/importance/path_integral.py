@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from clbench.context import Context
 from clbench.errors import known
 from clbench.importance.base import Importance, column
-
-if TYPE_CHECKING:  # strategies import this package
-    from clbench.strategies.learner import Learner
 
 CLAMPS = ("none", "task", "total")
 
@@ -75,24 +72,24 @@ class PathIntegral(Importance):
         """Return γ."""
         return self.gamma
 
-    def start(self, learner: Learner) -> dict[str, Tensor]:
+    def start(self, context: Context) -> dict[str, Tensor]:
         """Return w = 0 and θ at the start of the first task."""
-        return {"path": torch.zeros_like(learner.theta), "origin": learner.theta.clone()}
+        return {"path": torch.zeros_like(context.theta), "origin": context.theta.clone()}
 
-    def observe(self, learner: Learner, state: dict[str, Tensor]) -> None:
+    def observe(self, context: Context, state: dict[str, Tensor]) -> None:
         """Add this step to w."""
         if "_step" not in state:
-            state["_step"] = torch.empty_like(learner.theta)
-        step = torch.sub(learner.theta, learner.theta_before, out=state["_step"])
-        used = learner.task_gradient if self.gradient == "unregularised" else learner.total_gradient
+            state["_step"] = torch.empty_like(context.theta)
+        step = torch.sub(context.theta, context.theta_before, out=state["_step"])
+        used = context.task_gradient if self.gradient == "unregularised" else context.total_gradient
         state["path"].addcmul_(used, step, value=-1.0)
 
-    def estimate(self, learner: Learner, state: dict[str, Tensor]) -> Tensor:
+    def estimate(self, context: Context, state: dict[str, Tensor]) -> Tensor:
         """Return Ω_task, and begin the next task's integral."""
-        moved = learner.theta - state["origin"]
+        moved = context.theta - state["origin"]
         found = state["path"] / moved.square_().add_(column(self.damping))
         state["path"] = torch.zeros_like(state["path"])
-        state["origin"] = learner.theta.clone()
+        state["origin"] = context.theta.clone()
         return found.clamp_(min=0) if self.clamp == "task" else found
 
     def add(self, before: Tensor | None, fresh: Tensor) -> Tensor:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from clbench.context import Context
 from clbench.errors import known
 from clbench.importance.base import Importance, column
-
-if TYPE_CHECKING:  # strategies import this package
-    from clbench.strategies.learner import Learner
 
 SCORES = ("averaged", "added", "none")
 WINDOWS = ("interval", "task")
@@ -82,42 +79,42 @@ class RWalk(Importance):
             found.append(f"The damping keeps the score finite; got {key}.damping=0.0. Use 0.001.")
         return found
 
-    def start(self, learner: Learner) -> dict[str, Tensor]:
+    def start(self, context: Context) -> dict[str, Tensor]:
         """Return empty sums and θ at the start."""
         names = ("fisher", "squares", "path", "score", "task_score")
-        zeros = {name: torch.zeros_like(learner.theta) for name in names}
-        return {**zeros, "origin": learner.theta.clone()}
+        zeros = {name: torch.zeros_like(context.theta) for name in names}
+        return {**zeros, "origin": context.theta.clone()}
 
-    def observe(self, learner: Learner, state: dict[str, Tensor]) -> None:
+    def observe(self, context: Context, state: dict[str, Tensor]) -> None:
         """Add this step to the sums; at the end of an interval update F and s_task."""
-        gradient = learner.task_gradient
-        if learner.step == 1:
+        gradient = context.task_gradient
+        if context.step == 1:
             state["fisher"].copy_(gradient.square())
         state["squares"].addcmul_(gradient, gradient)
-        state["path"].addcmul_(gradient, learner.theta - learner.theta_before, value=-1.0)
-        if learner.stage_step % self.interval == 0:
-            moved = learner.theta - state["origin"]
+        state["path"].addcmul_(gradient, context.theta - context.theta_before, value=-1.0)
+        if context.stage_step % self.interval == 0:
+            moved = context.theta - state["origin"]
             length = moved.square_().mul_(state["fisher"]).mul_(0.5 if self.half else 1.0)
             gained = state["path"] / length.add_(column(self.damping))
             state["task_score"].add_(gained.clamp_(min=0))
             rate = column(self.decay_rate)
             state["fisher"].mul_(1 - rate).add_(state["squares"] * (rate / self.interval))
-            state["origin"].copy_(learner.theta)
+            state["origin"].copy_(context.theta)
             state["path"].zero_()
             if self.window == "interval":
                 state["squares"].zero_()
 
-    def estimate(self, learner: Learner, state: dict[str, Tensor]) -> Tensor:
+    def estimate(self, context: Context, state: dict[str, Tensor]) -> Tensor:
         """Return F + s, and begin the next task's sums."""
         fresh = state["task_score"]
-        averaged = fresh if learner.stage == 0 else 0.5 * (state["score"] + fresh)
+        averaged = fresh if context.stage == 0 else 0.5 * (state["score"] + fresh)
         state["score"] = state["score"] + averaged if self.score == "added" else averaged
         for name in ("squares", "path", "task_score"):
-            state[name] = torch.zeros_like(learner.theta)
-        state["origin"] = learner.theta.clone()
+            state[name] = torch.zeros_like(context.theta)
+        state["origin"] = context.theta.clone()
         parts = [state["fisher"]] if self.score == "none" else [state["fisher"], state["score"]]
         if self.normalised:
-            parts = [_normalised(part, learner.layout.size) for part in parts]
+            parts = [_normalised(part, context.layout.size) for part in parts]
         return torch.stack(parts).sum(0)
 
 

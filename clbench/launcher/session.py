@@ -18,9 +18,9 @@ from clbench.launcher.jobs import Job, build_runs
 from clbench.launcher.objective import objective_of
 
 if TYPE_CHECKING:
-    from clbench.config import Run
+    from clbench.digests import RunFiles
     from clbench.engine.results import RunResult
-    from clbench.ingredients import RunFiles
+    from clbench.run import Run
 
 log = logging.getLogger(__name__)
 

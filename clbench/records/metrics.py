@@ -104,7 +104,7 @@ def min_acc(curve: np.ndarray, stage: np.ndarray) -> float:
 
 
 def wc_acc(curve: np.ndarray, stage: np.ndarray) -> float:
-    """WC-ACC = 1/T · R[T,T] + (1 − 1/T) · min-ACC: a lower bound on what the learner guarantees.
+    """WC-ACC = 1/T · R[T,T] + (1 − 1/T) · min-ACC: a lower bound on what a method guarantees.
 
     Source: De Lange et al. 2023, eq. 4. Arguments as in `min_acc`.
     """

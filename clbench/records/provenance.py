@@ -9,11 +9,14 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clbench.config import Run, fingerprint
-from clbench.ingredients import RunFiles
+from clbench.config import fingerprint
+from clbench.digests import RunFiles
 from clbench.sources import training_sources
+
+if TYPE_CHECKING:  # a run's parts import torch, which must not be needed to read records
+    from clbench.run import Run
 
 LIBRARIES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "hydra-core", "scikit-learn")
 OWN_CODE = "clbench's own code"

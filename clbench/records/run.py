@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from clbench.config import Run
 from clbench.records.columns import Final, leading_metric, oriented
 from clbench.records.files import column_bytes, json_bytes, write_whole
 from clbench.records.metrics import METRICS, all_metrics
@@ -19,6 +18,7 @@ from clbench.records.provenance import provenance
 
 if TYPE_CHECKING:  # the engine's package imports torch, which must not be needed to read or write records
     from clbench.engine.results import LearnedFunction, RunResult
+    from clbench.run import Run
 
 SUMMARY = "summary.json"
 SUBSET = "subset.csv"

@@ -1,26 +1,28 @@
 """Strategies: how forgetting is fought. conf/strategy/ names their configurations."""
 
-from clbench.strategies.base import Batch, State, Strategy
-from clbench.strategies.dark import DarkReplay
-from clbench.strategies.episodic import AGEM, GEM
+from clbench.context import Batch, Context, State
+from clbench.strategies.agem import AGEM
+from clbench.strategies.base import Strategy
+from clbench.strategies.baselines import Cumulative, Joint, Naive
+from clbench.strategies.der import DarkReplay
+from clbench.strategies.er import ExperienceReplay
 from clbench.strategies.gdumb import GDumb
-from clbench.strategies.learner import Learner
+from clbench.strategies.gem import GEM
 from clbench.strategies.lwf import LwF
-from clbench.strategies.plain import Cumulative, Joint, Naive
-from clbench.strategies.plasticity import ShrinkPerturb
+from clbench.strategies.naive_rehearsal import NaiveRehearsal
 from clbench.strategies.regularized import Regularized
-from clbench.strategies.replay import ExperienceReplay, NaiveRehearsal
+from clbench.strategies.shrink_perturb import ShrinkPerturb
 
 __all__ = [
     "AGEM",
     "GEM",
     "Batch",
+    "Context",
     "Cumulative",
     "DarkReplay",
     "ExperienceReplay",
     "GDumb",
     "Joint",
-    "Learner",
     "LwF",
     "Naive",
     "NaiveRehearsal",

@@ -5,19 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from clbench.context import Context, State
 from clbench.errors import ConfigurationError
-from clbench.strategies.base import State, Strategy
-from clbench.strategies.learner import Learner
+from clbench.strategies.base import Strategy
 
 
 def penalty_by_autograd(
-    strategy: Strategy, learner: Learner, state: State, theta: Tensor
+    strategy: Strategy, context: Context, state: State, theta: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the penalty `[lane]` and its gradient `[lane, padded]`, by autograd through `Strategy.penalty`.
 
     Args:
         strategy: overrides `penalty`.
-        learner, state: handed on.
+        context, state: handed on.
         theta: parameters `[lane, padded]`; not changed.
 
     Raises:
@@ -27,7 +27,7 @@ def penalty_by_autograd(
     name = type(strategy).__qualname__
     leaf = theta.detach().clone().requires_grad_()
     with torch.enable_grad():
-        value = strategy.penalty(learner, state, leaf)
+        value = strategy.penalty(context, state, leaf)
     if not isinstance(value, Tensor) or value.shape != theta.shape[:1]:
         got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ConfigurationError(

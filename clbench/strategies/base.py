@@ -10,41 +10,13 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-if TYPE_CHECKING:  # the learner is the engine's; strategies only talk to it
-    from clbench.models.base import Layout
-    from clbench.strategies.learner import Learner
-    from clbench.streams.base import Stream
-
-State = dict[str, Tensor]
-"""A strategy's memory: tensors with a leading lane dimension, by name."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one step trains on.
-
-    Args:
-        address: int64 `[lane, batch]`; `address = task · pool + sample` names a sample as a task sees it.
-        inputs: `[lane, batch, *features]`.
-        targets: int64 `[lane, batch]`, or float32 `[lane, batch, outputs]`.
-        mask: which outputs compete, added to the logits (0 or −inf), broadcastable to
-            `[lane, batch, outputs]`; None when all do.
-        weight: weight of every sample in the task loss, broadcastable to `[lane, batch]`; the loss is
-            Σ weight · loss.
-        new: how many of the batch's samples are the stage's own; the rest is from memory.
-    """
-
-    address: Tensor
-    inputs: Tensor
-    targets: Tensor
-    mask: Tensor | None
-    weight: Tensor
-    new: int
+from clbench.context import Batch, Context, State
+from clbench.models.base import Layout
+from clbench.streams.base import Stream
 
 
 class Strategy(ABC):  # noqa: B024  every place has a default, so nothing is abstract
@@ -53,6 +25,9 @@ class Strategy(ABC):  # noqa: B024  every place has a default, so nothing is abs
     Subclass it with `@dataclass(frozen=True)`, and override only the places where it acts; the engine
     skips the others. λ is the field `lam`.
     """
+
+    role: ClassVar[str] = ""
+    """What it is to a comparison: `naive`, `joint`, `cumulative`; recorded with every run."""
 
     ALL_OUTPUTS: ClassVar[bool] = False
     """Whether its loss on the outputs reaches those of tasks to come too."""
@@ -83,7 +58,7 @@ class Strategy(ABC):  # noqa: B024  every place has a default, so nothing is abs
 
     # The six places -----------------------------------------------------------------------------
 
-    def start(self, learner: Learner) -> State:
+    def start(self, context: Context) -> State:
         """Return the state at the first phase in which the strategy acts."""
         return {}
 
@@ -95,11 +70,11 @@ class Strategy(ABC):  # noqa: B024  every place has a default, so nothing is abs
         """Choose the tasks whose number of samples sets the steps of a stage trained by epochs."""
         return self.stage_tasks(stage, tasks)
 
-    def stage_data(self, learner: Learner, state: State, address: Tensor) -> Tensor:
+    def stage_data(self, context: Context, state: State, address: Tensor) -> Tensor:
         """Choose the data of a stage: addresses `[lane, samples]`, given the stage's own."""
         return address
 
-    def batch_data(self, learner: Learner, state: State, address: Tensor) -> tuple[Tensor, Tensor] | None:
+    def batch_data(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return `(address [lane, memory], weight)` to add to a batch, or None.
 
         The weight is `[memory]` or `[lane, memory]`; or that of the whole batch, own samples first
@@ -107,37 +82,37 @@ class Strategy(ABC):  # noqa: B024  every place has a default, so nothing is abs
         """
         return None
 
-    def output_loss(self, learner: Learner, state: State, batch: Batch, outputs: Tensor) -> Tensor:
+    def output_loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
         """Return a loss on the outputs, `[lane]`, differentiable in `outputs` `[lane, batch, outputs]`."""
         raise NotImplementedError
 
-    def penalty(self, learner: Learner, state: State, theta: Tensor) -> Tensor:
+    def penalty(self, context: Context, state: State, theta: Tensor) -> Tensor:
         """Return the penalty, λ included, `[lane]`, differentiable in `theta` `[lane, padded]`."""
         raise NotImplementedError
 
-    def penalty_gradient(self, learner: Learner, state: State, theta: Tensor) -> tuple[Tensor, Tensor]:
+    def penalty_gradient(self, context: Context, state: State, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Return the penalty `[lane]` and its gradient `[lane, padded]` in closed form.
 
         Only needed where autograd through `penalty` is too slow; the default place calls autograd.
         """
         raise NotImplementedError
 
-    def change_gradient(self, learner: Learner, state: State, gradient: Tensor) -> None:
+    def change_gradient(self, context: Context, state: State, gradient: Tensor) -> None:
         """Change the task gradient `[lane, padded]` in place, before the penalty's is added."""
         raise NotImplementedError
 
-    def observe_step(self, learner: Learner, state: State) -> None:
+    def observe_step(self, context: Context, state: State) -> None:
         """Look at a step after it was taken, and change the state's tensors or θ in place."""
         raise NotImplementedError
 
-    def consolidate(self, learner: Learner, state: State) -> State:
+    def consolidate(self, context: Context, state: State) -> State:
         """Return the state after a stage has ended (and before the next one begins)."""
         return state
 
-    def anchor_distance(self, learner: Learner, state: State) -> Tensor | None:
+    def anchor_distance(self, context: Context, state: State) -> Tensor | None:
         """Return ‖θ − θ*‖₂ over what the strategy holds, `[lane]`, or None where it has no anchor."""
         anchor = state.get("anchor")
-        return None if anchor is None else (learner.theta - anchor).square().sum(1).sqrt()
+        return None if anchor is None else (context.theta - anchor).square().sum(1).sqrt()
 
     def learning_rate_factors(self, layout: Layout, stage: int) -> Tensor | None:
         """Return the factor on every element's step in a stage, `[padded]`, 0 where frozen; None: all 1."""

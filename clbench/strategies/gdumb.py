@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from clbench.strategies.base import State, Strategy
-from clbench.strategies.learner import Learner
-from clbench.strategies.memory import empty, keep
+from clbench.context import Context, State
+from clbench.strategies.base import Strategy
+from clbench.strategies.replay_buffer import empty, keep
 
 
 @dataclass(frozen=True)
@@ -25,33 +25,33 @@ class GDumb(Strategy):
     as long as it takes; here a stage is as long as `training` says.
 
     Args:
-        memory: samples kept in all, equal parts for all classes seen.
+        buffer_size: samples kept in all, equal parts for all classes seen.
 
     Source: Prabhu, Torr & Dokania 2020.
     """
 
-    memory: int = 500
+    buffer_size: int = 500
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
-        if self.memory >= 1:
+        if self.buffer_size >= 1:
             return []
         return [
             "GDumb learns from its memory alone, which must hold at least 1 sample; "
-            f"got strategy.memory={self.memory}."
+            f"got strategy.buffer_size={self.buffer_size}."
         ]
 
-    def start(self, learner: Learner) -> State:
+    def start(self, context: Context) -> State:
         """Return an empty memory."""
-        return empty(learner, self.memory, learner.outputs)
+        return empty(context, self.buffer_size, context.outputs)
 
-    def stage_data(self, learner: Learner, state: State, address: Tensor) -> Tensor:
+    def stage_data(self, context: Context, state: State, address: Tensor) -> Tensor:
         """Offer the stage's samples to the memory, and return what it holds."""
-        state["memory"], state["seen"] = keep("balanced", learner, state["memory"], state["seen"])
-        held = min(self.memory, int(state["seen"][0].sum()))  # the same in every lane
-        return state["memory"][:, :held].contiguous()
+        state["buffer"], state["seen"] = keep("balanced", context, state["buffer"], state["seen"])
+        held = min(self.buffer_size, int(state["seen"][0].sum()))  # the same in every lane
+        return state["buffer"][:, :held].contiguous()
 
-    def consolidate(self, learner: Learner, state: State) -> State:
+    def consolidate(self, context: Context, state: State) -> State:
         """Put θ back to step 0."""
-        learner.theta.copy_(learner.initial_theta())
+        context.theta.copy_(context.initial_theta())
         return state

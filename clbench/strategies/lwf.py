@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from clbench.strategies.base import Batch, State, Strategy
-from clbench.strategies.learner import Learner
+from clbench.context import Batch, Context, State
+from clbench.strategies.base import Strategy
 from clbench.strategies.regularized_problems import choice_problems, lam_problems
 
 
@@ -77,11 +77,11 @@ class LwF(Strategy):
         """Tell whether the strategy acts at a place."""
         return (place != "change_gradient" or self.weighting == "tasks") and Strategy.acts(self, place)
 
-    def output_loss(self, learner: Learner, state: State, batch: Batch, outputs: Tensor) -> Tensor:
+    def output_loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
         """Return λ L_old, or with `tasks` s / (1 − s) · L_old, whose gradient is then multiplied by 1 − s."""
         if "teacher" not in state:
-            return torch.zeros(learner.lanes, dtype=outputs.dtype, device=outputs.device)
-        taught = learner.outputs_of(batch, state["teacher"])
+            return torch.zeros(context.lanes, dtype=outputs.dtype, device=outputs.device)
+        taught = context.outputs_of(batch, state["teacher"])
         if batch.targets.is_floating_point():
             old = (outputs - taught).square().mean((1, 2))
         else:
@@ -89,24 +89,24 @@ class LwF(Strategy):
             old = torch.stack(terms).mean(0)
         if self.weighting == "sum":
             return self.lam * old
-        share = self._share(learner)
+        share = self._share(context)
         return share / (1.0 - share) * old
 
-    def change_gradient(self, learner: Learner, state: State, gradient: Tensor) -> None:
+    def change_gradient(self, context: Context, state: State, gradient: Tensor) -> None:
         """Multiply the gradient by 1 − s."""
         if "teacher" in state:
-            share = self._share(learner)
+            share = self._share(context)
             gradient.mul_(1.0 - (share[:, None] if isinstance(share, Tensor) else share))
 
-    def consolidate(self, learner: Learner, state: State) -> State:
+    def consolidate(self, context: Context, state: State) -> State:
         """Keep θ as the teacher, and which outputs the past tasks have."""
-        heads = _heads(learner)
-        mask = torch.full_like(learner.theta[:, :1, None], float("-inf")).repeat(
-            1, len(heads), learner.outputs
+        heads = _heads(context)
+        mask = torch.full_like(context.theta[:, :1, None], float("-inf")).repeat(
+            1, len(heads), context.outputs
         )
         for index, (low, high) in enumerate(heads):
             mask[:, index, low:high] = 0.0
-        return {"teacher": learner.theta.clone(), "heads": mask}
+        return {"teacher": context.theta.clone(), "heads": mask}
 
     def _divergence(self, batch: Batch, outputs: Tensor, taught: Tensor, head: Tensor) -> Tensor:
         teacher = student = head[:, None]
@@ -119,16 +119,16 @@ class LwF(Strategy):
         averaged = self.classes == "mean"
         return distillation(outputs, taught, teacher, student, self.temperature, averaged)
 
-    def _share(self, learner: Learner) -> Tensor | float:
-        return self.lam * (1.0 - 1.0 / (learner.stage + 1))
+    def _share(self, context: Context) -> Tensor | float:
+        return self.lam * (1.0 - 1.0 / (context.stage + 1))
 
 
-def _heads(learner: Learner) -> list[tuple[int, int]]:
+def _heads(context: Context) -> list[tuple[int, int]]:
     """Return the outputs of past tasks, those together that compete with each other."""
-    past = learner.task_outputs[: learner.stage + 1]
-    if learner.scenario == "task":
+    past = context.task_outputs[: context.stage + 1]
+    if context.scenario == "task":
         return list(dict.fromkeys(past))
-    return [(0, max(high for _, high in past) if learner.scenario == "class" else learner.outputs)]
+    return [(0, max(high for _, high in past) if context.scenario == "class" else context.outputs)]
 
 
 def distillation(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clbench.context import Context, State
 from clbench.importance import Importance, Ones
 from clbench.models.base import Layout
 from clbench.penalty import (
@@ -26,8 +27,7 @@ from clbench.penalty import (
     rate_factors,
     shrink,
 )
-from clbench.strategies.base import State, Strategy
-from clbench.strategies.learner import Learner
+from clbench.strategies.base import Strategy
 from clbench.strategies.regularized_problems import problems_of, unmatched_groups
 from clbench.streams.base import Stream
 
@@ -117,40 +117,40 @@ class Regularized(Strategy):
 
     # The places ---------------------------------------------------------------------------------
 
-    def start(self, learner: Learner) -> State:
+    def start(self, context: Context) -> State:
         """Return the anchor where it is fixed, and what the importance keeps."""
-        state = self.importance.start(learner)
-        kinds = self._anchor_kinds(learner.layout)
+        state = self.importance.start(context)
+        kinds = self._anchor_kinds(context.layout)
         if any(kind in FIXED_ANCHORS for kind in kinds.values()):
-            initial = learner.initial_theta() if "init" in kinds.values() else learner.theta
-            state["anchor"] = fixed_anchor(learner.layout, kinds, initial, learner.theta, self.file)
+            initial = context.initial_theta() if "init" in kinds.values() else context.theta
+            state["anchor"] = fixed_anchor(context.layout, kinds, initial, context.theta, self.file)
         return state
 
-    def penalty(self, learner: Learner, state: State, theta: Tensor) -> Tensor:
+    def penalty(self, context: Context, state: State, theta: Tensor) -> Tensor:
         """Return the penalty `[lane]`, differentiable in θ."""
-        if not self._holds_any(learner.stage):
+        if not self._holds_any(context.stage):
             return (theta * 0.0).sum(1)
-        anchor, weight, constant = self._pull(learner, state)
-        blocks = list(learner.layout.slices().values())
+        anchor, weight, constant = self._pull(context, state)
+        blocks = list(context.layout.slices().values())
         value = penalty_value(self.distance, theta, anchor, weight, blocks)
         return value if constant is None else value + constant
 
-    def penalty_gradient(self, learner: Learner, state: State, theta: Tensor) -> tuple[Tensor, Tensor]:
+    def penalty_gradient(self, context: Context, state: State, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Return the penalty `[lane]` and what it adds to the gradient `[lane, padded]`.
 
         Before the penalty acts both are 0. Where it is decoupled the gradient is 0, whatever the value. At
         steps that are not recorded the value is not computed, and NaN stands for it.
         """
-        if not self._holds_any(learner.stage):
+        if not self._holds_any(context.stage):
             if "_nothing" not in state:
                 state["_nothing"] = torch.zeros_like(theta)
             return state["_nothing"][:, 0], state["_nothing"]
-        anchor, weight, constant = self._pull(learner, state)
+        anchor, weight, constant = self._pull(context, state)
         if "_gradient" not in state:
             state["_gradient"] = torch.empty_like(anchor)
             state["_unknown"] = torch.full_like(theta[:, 0], float("nan"))
-        blocks = list(learner.layout.slices().values()) if self.distance == "norm" else ()
-        buffer, recorded = state["_gradient"], learner.recorded
+        blocks = list(context.layout.slices().values()) if self.distance == "norm" else ()
+        buffer, recorded = state["_gradient"], context.recorded
         value, gradient = closed_form(self.distance, theta, anchor, weight, blocks, buffer, recorded)
         if value is None:
             value = state["_unknown"]
@@ -158,24 +158,24 @@ class Regularized(Strategy):
             value = value + constant
         return value, gradient.zero_() if self.coupling == "decoupled" else gradient
 
-    def observe_step(self, learner: Learner, state: State) -> None:
+    def observe_step(self, context: Context, state: State) -> None:
         """Shrink θ towards the anchor where decoupled, then let the importance look at the step."""
-        if self.coupling == "decoupled" and self._holds_any(learner.stage):
-            anchor, weight, _ = self._pull(learner, state)
+        if self.coupling == "decoupled" and self._holds_any(context.stage):
+            anchor, weight, _ = self._pull(context, state)
             if "_rate" not in state:
-                factors = learner.rate_factors()
-                rate = learner.lr[:, None]
+                factors = context.rate_factors()
+                rate = context.lr[:, None]
                 state["_rate"] = rate if factors is None else rate * factors
-            blocks = list(learner.layout.slices().values())
+            blocks = list(context.layout.slices().values())
             rate = state["_rate"]
-            shrink(self.distance, learner.theta, learner.theta_before, anchor, weight, rate, blocks)
+            shrink(self.distance, context.theta, context.theta_before, anchor, weight, rate, blocks)
         if self.importance.observes:
-            self.importance.observe(learner, state)
+            self.importance.observe(context, state)
 
-    def consolidate(self, learner: Learner, state: State) -> State:
+    def consolidate(self, context: Context, state: State) -> State:
         """Return the state with the ended task's Ω added, and the anchors that move moved to θ."""
-        fresh = self.importance.estimate(learner, state)
-        theta = learner.theta.clone()
+        fresh = self.importance.estimate(context, state)
+        theta = context.theta.clone()
         state = {name: value for name, value in state.items() if not name.startswith("_")}
         if self.anchor == "each":
             fresh = torch.ones_like(theta) if fresh is None else fresh
@@ -184,16 +184,16 @@ class Regularized(Strategy):
             state["importance"] = self.importance.add(state.get("importance"), fresh)
         if "anchor" not in state:
             return {**state, "anchor": theta}
-        kinds = self._anchor_kinds(learner.layout)
-        return {**state, "anchor": moved_anchor(learner.layout, kinds, state["anchor"], theta)}
+        kinds = self._anchor_kinds(context.layout)
+        return {**state, "anchor": moved_anchor(context.layout, kinds, state["anchor"], theta)}
 
-    def anchor_distance(self, learner: Learner, state: State) -> Tensor | None:
+    def anchor_distance(self, context: Context, state: State) -> Tensor | None:
         """Return ‖θ − θ*‖₂ over the parameters that are held; None before the penalty acts."""
-        if not self._holds_any(learner.stage):
+        if not self._holds_any(context.stage):
             return None
         if "_held" not in state:
-            state["_held"] = self._coefficients(learner) != 0
-        return ((learner.theta - state["anchor"]) * state["_held"]).square().sum(1).sqrt()
+            state["_held"] = self._coefficients(context) != 0
+        return ((context.theta - state["anchor"]) * state["_held"]).square().sum(1).sqrt()
 
     # What they share ----------------------------------------------------------------------------
 
@@ -218,23 +218,23 @@ class Regularized(Strategy):
         held = [None, *(group for group in self.groups if group.penalised)]
         return any(self._anchor_kind(group) not in FIXED_ANCHORS for group in held)
 
-    def _coefficients(self, learner: Learner) -> Tensor:
+    def _coefficients(self, context: Context) -> Tensor:
         def acts_now(group: Group | None) -> bool:
-            return self._first_stage(group) <= learner.stage
+            return self._first_stage(group) <= context.stage
 
-        found = coefficients(learner.layout, self.groups, self.scale, self.biases, acts_now)
-        return found.to(learner.theta)
+        found = coefficients(context.layout, self.groups, self.scale, self.biases, acts_now)
+        return found.to(context.theta)
 
     def _decay(self) -> Tensor:
         factor = torch.as_tensor(self.importance.decay())
         return factor[:, None] if factor.dim() else factor
 
-    def _pull(self, learner: Learner, state: State) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _pull(self, context: Context, state: State) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return anchor, weight and the penalty's constant part; computed once in a phase."""
         if "_weight" not in state:
             importance = state.get("importances" if "anchors" in state else "importance")
-            found = self._coefficients(learner)
-            held = found[..., : learner.layout.size]
+            found = self._coefficients(context)
+            held = found[..., : context.layout.size]
             if importance is None and bool((held == held[..., :1]).all()):
                 found = held[..., :1]  # one number a lane instead of one an element
             lam = self.lam if isinstance(self.lam, Tensor) else torch.full_like(found[..., :1], self.lam)

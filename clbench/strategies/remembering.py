@@ -6,37 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from clbench.context import Context, State
 from clbench.models.base import Layout
-from clbench.strategies.base import State, Strategy
-from clbench.strategies.learner import Learner
-from clbench.strategies.memory import empty, keep, policy_problems
+from clbench.strategies.base import Strategy
+from clbench.strategies.replay_buffer import empty, keep, policy_problems
 from clbench.streams.base import Stream
 
 
-def memory_problems(memory: int, replay: int | None = None) -> list[str]:
+def memory_problems(size: int, batch: int | None = None) -> list[str]:
     """Return a line for each size that is out of bounds."""
     found = []
-    if memory < 0:
+    if size < 0:
         found.append(
-            f"The memory must hold at least 0 samples; got strategy.memory={memory}. Use 0 for no replay."
+            f"The memory must hold at least 0 samples; got strategy.buffer_size={size}. Use 0 for no replay."
         )
-    if replay is not None and replay < 1:
+    if batch is not None and batch < 1:
         found.append(
             "Samples drawn per step must be at least 1, or null for as many as the batch; "
-            f"got strategy.replay={replay}."
+            f"got strategy.replay_batch_size={batch}."
         )
     return found
 
 
-def part_problems(memory: int, stream: Stream, parts: int = 1) -> list[str]:
+def part_problems(size: int, stream: Stream, parts: int = 1) -> list[str]:
     """Return a line where a memory shared by the tasks would have no place for each, or each one's parts."""
     needed = parts * len(stream.tasks)
-    if memory == 0 or memory >= needed:
+    if size == 0 or size >= needed:
         return []
     places = "a place for each" if parts == 1 else f"{parts} places (strategy.parts) for each"
     return [
         f"A memory shared by the tasks needs {places} of {len(stream.tasks)}; "
-        f"got strategy.memory={memory}. Use at least {needed}, or 0 for no replay."
+        f"got strategy.buffer_size={size}. Use at least {needed}, or 0 for no replay."
     ]
 
 
@@ -47,11 +47,11 @@ class Remembering(Strategy):
     The first stage is naive's.
 
     Args:
-        memory: samples kept in all; 0 is naive.
+        buffer_size: samples kept in all; 0 is naive.
         policy: `reservoir`, `ring` or `balanced`, see `memory.keep`.
     """
 
-    memory: int = 500
+    buffer_size: int = 500
     policy: str = "reservoir"
 
     LATER: ClassVar[tuple[str, ...]] = ()
@@ -59,23 +59,23 @@ class Remembering(Strategy):
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
-        return memory_problems(self.memory) + policy_problems(self.policy)
+        return memory_problems(self.buffer_size) + policy_problems(self.policy)
 
     def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
         """Return a line where the ring has too few places."""
-        return part_problems(self.memory, stream) if self.policy == "ring" else []
+        return part_problems(self.buffer_size, stream) if self.policy == "ring" else []
 
     def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
         """Return what fills the memory after the first stage, and all fields later."""
-        if self.memory == 0 or (stage == 0 and phase == "train"):
+        if self.buffer_size == 0 or (stage == 0 and phase == "train"):
             return None
         return self.fields(*self.LATER) if stage == 0 else self.fields()
 
-    def start(self, learner: Learner) -> State:
+    def start(self, context: Context) -> State:
         """Return an empty memory."""
-        return empty(learner, self.memory, learner.outputs)
+        return empty(context, self.buffer_size, context.outputs)
 
-    def consolidate(self, learner: Learner, state: State) -> State:
+    def consolidate(self, context: Context, state: State) -> State:
         """Offer the ended task's samples to the memory."""
-        memory, seen = keep(self.policy, learner, state["memory"], state["seen"])
-        return {"memory": memory, "seen": seen}
+        buffer, seen = keep(self.policy, context, state["buffer"], state["seen"])
+        return {"buffer": buffer, "seen": seen}

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clbench.digests import digest_files
 from clbench.errors import ConfigurationError
 from clbench.streams.base import StreamSource, generator
 from clbench.streams.bounds import choice_problems, count_problems, number_problems
-from clbench.streams.files import digest_files
 from clbench.streams.idx import load_mnist, mnist_files, mnist_folder
 from clbench.streams.rotation import rotate
 from clbench.streams.sampling import draw_stratified

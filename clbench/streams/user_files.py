@@ -11,9 +11,9 @@ from functools import lru_cache
 from torch import Tensor
 
 from clbench.config import SPLITS
+from clbench.digests import digest_files
 from clbench.errors import ConfigurationError
 from clbench.streams.base import Stream, StreamSource, Task
-from clbench.streams.files import digest_files
 from clbench.streams.tables import TaskTable, divide, path_problems, paths_of, share_problems
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clbench.config import Evaluation, Run, Training
+from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train
 from clbench.models import MLP
 from clbench.optimizers import Adam
+from clbench.run import Run
 from clbench.strategies import Naive, Strategy
 from clbench.testing.bits import same_outcome, same_records
 from clbench.testing.tiny import TinyStream
@@ -46,7 +47,7 @@ def check_strategy(
         strategy: the strategy, or its class (made with its defaults).
         scenario: of the stream on which it is tried: `domain`, `task`, `class` or `regression`.
         neutral: the same strategy set to do nothing, which must equal naive; found by itself where there is a
-            field `lam` or `memory`, which is put to 0.
+            field `lam` or `buffer_size`, which is put to 0.
         untouched: whether the first stage must equal naive's; null: where `shaping(0, "train")` is None.
 
     Raises:
@@ -237,7 +238,7 @@ def _has(part: Strategy, name: str) -> bool:
 
 
 def _neutral(part: Strategy) -> Strategy | None:
-    for name, nothing in (("lam", 0.0), ("memory", 0)):
+    for name, nothing in (("lam", 0.0), ("buffer_size", 0)):
         if _has(part, name):
             found = dataclasses.replace(part, **{name: nothing})
             return None if found.problems() else found

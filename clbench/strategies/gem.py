@@ -1,22 +1,21 @@
-"""Gradients of past tasks as constraints: GEM and A-GEM."""
+"""Gradient episodic memory: gradients of past tasks as constraints."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from clbench.context import Context, State
 from clbench.models.base import Layout
-from clbench.strategies.base import State, Strategy
-from clbench.strategies.learner import Learner
-from clbench.strategies.memory import draw
-from clbench.strategies.projection import project_many, project_one
-from clbench.strategies.remembering import Remembering, memory_problems, part_problems
-from clbench.strategies.replay import keep_equal_parts, with_memory
+from clbench.strategies.base import Strategy
+from clbench.strategies.equal_parts import keep_equal_parts, with_memory
+from clbench.strategies.projection import project_many
+from clbench.strategies.remembering import memory_problems, part_problems
 from clbench.streams.base import Stream
 
 
@@ -29,7 +28,7 @@ class GEM(Strategy):
     seen. The first stage is naive's.
 
     Args:
-        memory: samples kept in all; 0 is naive.
+        buffer_size: samples kept in all; 0 is naive.
         margin: lower bound of v.
         ridge: added to the quadratic program's diagonal.
         rehearse: train on the replicated memory too, as `naive_rehearsal` does (Hsu 2018's GEM).
@@ -41,7 +40,7 @@ class GEM(Strategy):
     Source: Lopez-Paz & Ranzato 2017; memory, margin and ridge as in Hsu et al. 2018.
     """
 
-    memory: int = 500
+    buffer_size: int = 500
     margin: float = 0.5
     ridge: float = 0.001
     rehearse: bool = False
@@ -50,7 +49,7 @@ class GEM(Strategy):
 
     def problems(self) -> list[str]:
         """Return one line per rule that these fields break."""
-        found = memory_problems(self.memory)
+        found = memory_problems(self.buffer_size)
         for name in ("margin", "ridge"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
@@ -65,11 +64,11 @@ class GEM(Strategy):
 
     def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
         """Return a line where the memory has too few places."""
-        return part_problems(self.memory, stream, max(self.parts, 1))
+        return part_problems(self.buffer_size, stream, max(self.parts, 1))
 
     def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
         """Return what fills the memory after the first stage, and all fields later."""
-        if self.memory == 0 or (stage == 0 and phase == "train"):
+        if self.buffer_size == 0 or (stage == 0 and phase == "train"):
             return None
         return self.fields("margin", "ridge", "rehearse", "parts") if stage == 0 else self.fields()
 
@@ -77,63 +76,28 @@ class GEM(Strategy):
         """Tell whether the strategy acts at a place."""
         return (place != "stage_data" or self.rehearse) and Strategy.acts(self, place)
 
-    def start(self, learner: Learner) -> State:
+    def start(self, context: Context) -> State:
         """Return an empty memory."""
-        return {"memory": torch.zeros(learner.lanes, 0, dtype=torch.int64, device=learner.device)}
+        return {"buffer": torch.zeros(context.lanes, 0, dtype=torch.int64, device=context.device)}
 
-    def stage_data(self, learner: Learner, state: State, address: Tensor) -> Tensor:
+    def stage_data(self, context: Context, state: State, address: Tensor) -> Tensor:
         """Return the memory, replicated, and the stage's own data."""
-        return with_memory(state["memory"], address, self.memory)
+        return with_memory(state["buffer"], address, self.buffer_size)
 
-    def change_gradient(self, learner: Learner, state: State, gradient: Tensor) -> None:
+    def change_gradient(self, context: Context, state: State, gradient: Tensor) -> None:
         """Project the gradient."""
-        memory = state["memory"]
+        memory = state["buffer"]
         if memory.shape[1] == 0:
             return
         if "_parts" not in state:
-            task_of = memory[0] // learner.pool  # the same in every lane
+            task_of = memory[0] // context.pool  # the same in every lane
             shares = [memory[:, task_of == task] for task in task_of.unique().tolist()]
             parts = [part for share in shares for part in share.tensor_split(self.parts, 1) if part.numel()]
-            state["_parts"] = [learner.fetch(part.contiguous()) for part in parts]
-        references = torch.stack([learner.gradient_of(part) for part in state["_parts"]], 1)
+            state["_parts"] = [context.fetch(part.contiguous()) for part in parts]
+        references = torch.stack([context.gradient_of(part) for part in state["_parts"]], 1)
         gradient.copy_(project_many(gradient, references, self.margin, self.ridge))
 
-    def consolidate(self, learner: Learner, state: State) -> State:
+    def consolidate(self, context: Context, state: State) -> State:
         """Return the memory with an equal part of the ended task."""
-        tasks = learner.tasks if self.shared_by == "stream" else None
-        return {"memory": keep_equal_parts(learner, state["memory"], self.memory, tasks)}
-
-
-@dataclass(frozen=True)
-class AGEM(Remembering):
-    """Project g off the mean gradient r of random samples of all past tasks where g·r < 0 (A-GEM).
-
-    The memory is filled when a task ends; the first stage is naive's. A step draws `reference` samples
-    uniformly and with replacement.
-
-    Args:
-        memory: samples kept in all; 0 is naive. With `ring` a task has memory // tasks of them.
-        policy: `ring` (the paper's), `reservoir` or `balanced`, see `memory.keep`.
-        reference: samples drawn per step.
-
-    Source: Chaudhry et al. 2019, «Efficient lifelong learning with A-GEM».
-    """
-
-    policy: str = "ring"
-    reference: int = 256
-
-    LATER: ClassVar[tuple[str, ...]] = ("reference",)
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = super().problems()
-        if self.reference < 1:
-            found.append(f"strategy.reference must be at least 1; got strategy.reference={self.reference}.")
-        return found
-
-    def change_gradient(self, learner: Learner, state: State, gradient: Tensor) -> None:
-        """Project the gradient, once a task is past."""
-        if learner.stage == 0 or self.memory == 0:
-            return
-        batch = learner.fetch(draw(learner, state, state["memory"], self.reference))
-        gradient.copy_(project_one(gradient, learner.gradient_of(batch)))
+        tasks = context.tasks if self.shared_by == "stream" else None
+        return {"buffer": keep_equal_parts(context, state["buffer"], self.buffer_size, tasks)}

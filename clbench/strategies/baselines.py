@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from clbench.strategies.base import Strategy
 
@@ -12,6 +12,8 @@ from clbench.strategies.base import Strategy
 @dataclass(frozen=True)
 class Naive(Strategy):
     """Train on each task in turn: the lower bound, and the prefix that all others share."""
+
+    role: ClassVar[str] = "naive"
 
     def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
         """Return None: it never acts."""
@@ -25,6 +27,8 @@ class Joint(Strategy):
     It takes as many gradient steps as a run that learns the tasks in turn: a stage is as long as its own
     task alone would make it, and goes on in the union where the stage before stopped.
     """
+
+    role: ClassVar[str] = "joint"
 
     def stage_tasks(self, stage: int, tasks: int) -> tuple[int, ...]:
         """Choose all tasks."""
@@ -42,6 +46,8 @@ class Joint(Strategy):
 @dataclass(frozen=True)
 class Cumulative(Strategy):
     """Train stage k on the union of tasks 0 … k; an epoch is a pass over that union."""
+
+    role: ClassVar[str] = "cumulative"
 
     def stage_tasks(self, stage: int, tasks: int) -> tuple[int, ...]:
         """Choose the tasks seen so far."""

@@ -1,17 +1,43 @@
-"""What a strategy may ask of the program that trains it."""
+"""What a strategy sees: a batch, its own state, and what it may ask of the program that trains it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from clbench.models.base import Layout, Network
-from clbench.strategies.base import Batch
+
+State = dict[str, Tensor]
+"""A strategy's memory: tensors with a leading lane dimension, by name."""
 
 
-class Learner(ABC):
+@dataclass(frozen=True)
+class Batch:
+    """What one step trains on.
+
+    Args:
+        address: int64 `[lane, batch]`; `address = task · pool + sample` names a sample as a task sees it.
+        inputs: `[lane, batch, *features]`.
+        targets: int64 `[lane, batch]`, or float32 `[lane, batch, outputs]`.
+        mask: which outputs compete, added to the logits (0 or −inf), broadcastable to
+            `[lane, batch, outputs]`; None when all do.
+        weight: weight of every sample in the task loss, broadcastable to `[lane, batch]`; the loss is
+            Σ weight · loss.
+        new: how many of the batch's samples are the stage's own; the rest is from memory.
+    """
+
+    address: Tensor
+    inputs: Tensor
+    targets: Tensor
+    mask: Tensor | None
+    weight: Tensor
+    new: int
+
+
+class Context(ABC):
     """One chunk of lanes in one phase, as a strategy sees it.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A learner without an engine: a real network in float64 over a small stream that a test makes up."""
+"""A context without an engine: a real network in float64 over a small stream that a test makes up."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from clbench.context import Batch, Context
 from clbench.models.mlp import MLP
-from clbench.strategies.base import Batch
-from clbench.strategies.learner import Learner
 from clbench.streams.base import Stream, Task, generator
 
 
@@ -40,7 +39,7 @@ def regression_stream(tasks=2, samples=12, features=3, outputs=2, seed=0) -> Str
     return Stream(inputs, targets, tuple(parts), "regression", outputs, ("rmse",))
 
 
-class FakeLearner(Learner):
+class FakeContext(Context):
     """Lanes of one small MLP in float64, driven by the test."""
 
     def __init__(

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clbench.context import Context, State
 from clbench.errors import known
 from clbench.strategies.balance import balance
-from clbench.strategies.base import State
-from clbench.strategies.learner import Learner
 from clbench.streams.base import generator
 
 POLICIES = ("reservoir", "ring", "balanced")
@@ -29,40 +28,40 @@ def policy_problems(policy: str) -> list[str]:
     return [f"strategy.policy must be a known name; got strategy.policy={policy}. {known(POLICIES)}"]
 
 
-def uniform(learner: Learner, state: State, purpose: str, columns: int) -> Tensor:
+def uniform(context: Context, state: State, purpose: str, columns: int) -> Tensor:
     """Return this step's uniform numbers in [0, 1), `[lane, columns]`.
 
     They depend on seed, purpose, stage, step and the number of columns only; a block of steps is drawn at
     once and kept under scratch names.
     """
-    block, row = divmod(learner.stage_step - 1, BLOCK_STEPS)
+    block, row = divmod(context.stage_step - 1, BLOCK_STEPS)
     name, place = f"_{purpose}/{columns}", f"_{purpose}/{columns}/block"
     if name not in state or int(state[place]) != block:
-        words = (purpose, columns, learner.stage, block)
+        words = (purpose, columns, context.stage, block)
         drawn = [
-            torch.rand(BLOCK_STEPS, columns, generator=generator(seed, *words)) for seed in learner.seeds
+            torch.rand(BLOCK_STEPS, columns, generator=generator(seed, *words)) for seed in context.seeds
         ]
-        state[name] = torch.stack(drawn).to(learner.device)
+        state[name] = torch.stack(drawn).to(context.device)
         state[place] = torch.tensor(block)
     return state[name][:, row]
 
 
-def draw(learner: Learner, state: State, memory: Tensor, count: int) -> Tensor:
+def draw(context: Context, state: State, memory: Tensor, count: int) -> Tensor:
     """Return addresses `[lane, count]` drawn from the filled places, uniformly and with replacement."""
     if "_filled" not in state:
         filled = memory >= 0
         state["_filled"] = memory.gather(1, (~filled).to(torch.int8).argsort(dim=1, stable=True))
         state["_count"] = filled.sum(1, keepdim=True)
-    return state["_filled"].gather(1, draw_places(learner, state, state["_count"], count))
+    return state["_filled"].gather(1, draw_places(context, state, state["_count"], count))
 
 
-def draw_places(learner: Learner, state: State, filled: Tensor, count: int) -> Tensor:
+def draw_places(context: Context, state: State, filled: Tensor, count: int) -> Tensor:
     """Return places `[lane, count]` in 0 … filled − 1 `[lane, 1]`, uniform and with replacement."""
-    numbers = uniform(learner, state, "memory/draw", count)
+    numbers = uniform(context, state, "memory/draw", count)
     return torch.minimum((numbers * filled).long(), filled - 1)
 
 
-def keep(policy: str, learner: Learner, memory: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+def keep(policy: str, context: Context, memory: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """Return memory and counts after the training data of the ended task was offered, each sample once.
 
     reservoir: every sample seen so far is kept with equal probability (Vitter 1985, algorithm R).
@@ -73,38 +72,38 @@ def keep(policy: str, learner: Learner, memory: Tensor, seen: Tensor) -> tuple[T
 
     Args:
         policy: see above.
-        learner: its `stage` names the ended task.
+        context: its `stage` names the ended task.
         memory: `[lane, places]`; not changed.
         seen: samples of every class offered before, `[lane, classes]`; a reservoir takes all for class 0.
     """
-    address = learner.train_addresses(learner.stage).cpu()
+    address = context.train_addresses(context.stage).cpu()
     kept = memory.cpu().clone()
     counted = seen.cpu().clone()
-    labels = torch.zeros_like(address) if policy == "reservoir" else labels_of(learner, address)
-    old = labels_of(learner, kept.clamp(min=0)) if policy == "balanced" else None
-    for lane, random in enumerate(learner.random("memory/keep")):
+    labels = torch.zeros_like(address) if policy == "reservoir" else labels_of(context, address)
+    old = labels_of(context, kept.clamp(min=0)) if policy == "balanced" else None
+    for lane, random in enumerate(context.random("memory/keep")):
         order = torch.randperm(address.shape[1], generator=random)
         offered, classes = address[lane, order].numpy(), labels[lane, order].numpy()
         places, counts = kept[lane].numpy(), counted[lane].numpy()
         if policy == "reservoir":
             _reservoir(places, int(counts[0]), offered, random)
         elif policy == "ring":
-            _ring(places, offered, classes, learner.stage, learner.tasks, random)
+            _ring(places, offered, classes, context.stage, context.tasks, random)
         else:
             filled = places >= 0
             held = (places[filled], old[lane].numpy()[filled])
-            first = torch.randperm(len(counts), generator=generator(learner.seeds[lane], "memory/odd"))
+            first = torch.randperm(len(counts), generator=generator(context.seeds[lane], "memory/odd"))
             found = balance(held, (offered, classes), counts, len(places), first.numpy(), random)
             places[: len(found)] = found
         counts += np.bincount(classes, minlength=len(counts))
     return kept.to(memory.device), counted.to(seen.device)
 
 
-def empty(learner: Learner, places: int, classes: int = 1) -> State:
+def empty(context: Context, places: int, classes: int = 1) -> State:
     """Return the state of a memory before any task has ended, with a count for each of so many classes."""
     return {
-        "memory": torch.full((learner.lanes, places), -1, dtype=torch.int64, device=learner.device),
-        "seen": torch.zeros(learner.lanes, classes, dtype=torch.int64, device=learner.device),
+        "buffer": torch.full((context.lanes, places), -1, dtype=torch.int64, device=context.device),
+        "seen": torch.zeros(context.lanes, classes, dtype=torch.int64, device=context.device),
     }
 
 
@@ -125,13 +124,13 @@ def reservoir_slots(places: int, seen: Tensor, numbers: Tensor) -> Tensor:
     return torch.where(later, places, slots)
 
 
-def labels_of(learner: Learner, address: Tensor) -> Tensor:
+def labels_of(context: Context, address: Tensor) -> Tensor:
     """Return the class of every address `[lane, samples]`, on the CPU; 0 for all in regression."""
     if not address.shape[1]:
         return address
     found = []
     for part in address.split(FETCHED, 1):
-        targets = learner.fetch(part.to(learner.device).contiguous()).targets
+        targets = context.fetch(part.to(context.device).contiguous()).targets
         found.append(torch.zeros_like(part) if targets.is_floating_point() else targets.cpu())
     return torch.cat(found, 1)
 

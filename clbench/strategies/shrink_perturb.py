@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from clbench.strategies.base import State, Strategy
-from clbench.strategies.learner import Learner
+from clbench.context import Context, State
+from clbench.strategies.base import Strategy
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ class ShrinkPerturb(Strategy):
         """Return all fields between tasks; in training it does nothing."""
         return self.fields() if phase == "consolidate" else None
 
-    def consolidate(self, learner: Learner, state: State) -> State:
+    def consolidate(self, context: Context, state: State) -> State:
         """Shrink and perturb θ in place."""
-        theta, size = learner.theta, learner.layout.size
+        theta, size = context.theta, context.layout.size
         shrink = torch.as_tensor(self.shrink, dtype=theta.dtype, device=theta.device).reshape(-1, 1)
         perturb = torch.as_tensor(self.perturb, dtype=theta.dtype, device=theta.device).reshape(-1, 1)
         noise = torch.zeros_like(theta)
-        drawn = [torch.randn(size, generator=one) for one in learner.random("perturb")]
+        drawn = [torch.randn(size, generator=one) for one in context.random("perturb")]
         noise[:, :size] = torch.stack(drawn).to(noise)
         moved = theta * shrink + noise * perturb
-        factors = learner.rate_factors()
+        factors = context.rate_factors()
         theta.copy_(moved if factors is None else torch.where(factors == 0, theta, moved))
         return state
