@@ -21,7 +21,7 @@ LAYERS = (
     ("records",),
     ("analysis",),
     ("figures", "report"),
-    ("launcher", "app", "testing"),
+    ("launcher", "app", "testing", "api"),
 )
 """From the bottom up; a module may import its own layer and those below."""
 

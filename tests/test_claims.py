@@ -379,7 +379,7 @@ def test_claims_are_read_from_a_sweep_and_verdicts_written(tmp_path):
     ]
     (tmp_path / "multirun.yaml").write_text(yaml.safe_dump({"study": {"claims": claims}}), encoding="utf-8")
     assert read_study(tmp_path).claims == tuple(claims)
-    verdicts = check_claims(claims, clbench.load(tmp_path))
+    verdicts = check_claims(claims, clbench.load(tmp_path).records)
     assert [verdict.holds for verdict in verdicts] == [True, True, None]
     assert verdicts[1].outcome.point == pytest.approx(1.0)  # the last value of training.csv, paired
     with open(write_verdicts(tmp_path, verdicts), encoding="utf-8", newline="") as file:
@@ -406,7 +406,7 @@ def test_a_condition_may_be_on_what_all_runs_of_a_strategy_agree_on(tmp_path):
             config = {"strategy": {"_target_": f"toy.{strategy}", **fields}}
             write_run(tmp_path / f"{strategy}{seed}", make_run(strategy, None, seed), outcome, config)
     write_sweep(tmp_path)
-    results = clbench.load(tmp_path)
+    results = clbench.load(tmp_path).records
     assert "strategy.scale" not in results.runs
     claims = [
         {"metric": "test_accuracy_A", "of": {"strategy.scale": scale}, "at_least": 0.5}

@@ -129,7 +129,7 @@ def sweep(tmp_path_factory):
 
     train(runs, lambda number, result: write_run(folder / str(number), runs[number], result), threads=1)
     write_sweep(folder)
-    return clbench.load(folder)
+    return clbench.load(folder).records
 
 
 def test_names_of_any_kind_come_back_from_the_files(sweep):

@@ -65,7 +65,7 @@ def still(tmp_path_factory):
     runs = [still_run(seed, subset) for seed in (0, 1) for subset in (16, None)]
     train(runs, lambda number, result: write_run(folder / f"r{number}", runs[number], result), threads=1)
     write_sweep(folder)
-    return clbench.load(folder)
+    return clbench.load(folder).records
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])

@@ -46,7 +46,7 @@ def findings_of(folder, outcomes, **parts):
         run = make_run(strategy, lam, seed, **parts)
         write_run(folder / f"{strategy}-{lam}-{seed}", run, make_result(outcome), None)
     write_sweep(folder)
-    found = diagnose(clbench.load(folder))
+    found = diagnose(clbench.load(folder).records)
     assert len({finding.kind for finding in found}) == len(found), found
     return {finding.kind: finding for finding in found}
 
@@ -222,7 +222,7 @@ def test_findings_are_written_into_the_summaries_concerned(tmp_path):
     runs = healthy_runs()
     runs["naive", None, 1] = runs["naive", None, 3]
     findings_of(tmp_path, runs)
-    results = clbench.load(tmp_path)
+    results = clbench.load(tmp_path).records
     write_findings(results, diagnose(results))
 
     def written(name):

@@ -52,16 +52,9 @@ def draw_all(
     folder = folder or results.folder
     if not (results.runs["status"] == "done").any():
         return [], ["No pictures: no run was finished."]
-    runs = results.runs
-    try:
-        losses = results.losses
-        distance = results.training.groupby("run")["anchor_distance"].last()
-        runs = runs.assign(anchor_distance=runs["run"].map(distance))
-    except ConfigurationError:
-        losses = pd.DataFrame(columns=["run", "step", "stage", "task", "split", "loss"])
-    scores = arrange(runs, losses)
+    scores = scores_of(results)
     notes = []
-    if losses.empty:
+    if scores.losses.empty:
         notes.append("No curves: there is runs.csv, but the runs' own files are not here.")
     settings = [scores.settings[place] for place in evenly(len(scores.settings), most)]
     if left := [setting for setting in scores.settings if setting not in settings]:
@@ -80,6 +73,17 @@ def draw_all(
     return pictures, notes
 
 
+def scores_of(results: Results) -> Scores:
+    """Return the runs of a sweep arranged for pictures; without losses where the runs' own files are gone."""
+    runs = results.runs
+    try:
+        losses = results.losses
+        distance = results.training.groupby("run")["anchor_distance"].last()
+    except ConfigurationError:
+        return arrange(runs, pd.DataFrame(columns=["run", "step", "stage", "task", "split", "loss"]))
+    return arrange(runs.assign(anchor_distance=runs["run"].map(distance)), losses)
+
+
 def other_pictures(folder: Path, pictures: Sequence[Picture]) -> list[str]:
     """Return the pictures in a folder that were not written now, for example of a sweep since extended."""
     written = {picture.png.name for picture in pictures}
@@ -89,7 +93,8 @@ def other_pictures(folder: Path, pictures: Sequence[Picture]) -> list[str]:
 def _pages(scores: Scores, setting: str, place: Callable[[str], Path], is_only: bool) -> Iterator[Page]:
     """Yield the pages of one setting; where it is one of several, those that say most."""
     score = scores.selection
-    makers: list[Callable[[], Page | None]] = [lambda: training_pages.first_task_page(scores, setting)]
+    first = scores.tasks_of(setting)[0]
+    makers: list[Callable[[], Page | None]] = [lambda: training_pages.task_page(scores, setting, first)]
     if score == "loss" or is_only:
         makers.append(lambda: training_pages.tasks_page(scores, setting, "loss"))
     if score != "loss":

@@ -146,16 +146,16 @@ def styled() -> Iterator[None]:
 def new_axes(
     rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (5.2, 3.4), **subplots: object
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure without pyplot and its axes row by row.
+    """Return a figure that pyplot does not know, and its axes row by row.
 
     Args:
         rows, columns: the grid.
         size: inches of one panel, width and height.
         subplots: for `Figure.subplots`, e.g. `sharey=True`.
     """
-    from matplotlib.figure import Figure
+    from clbench.figures.shown import ShownFigure
 
-    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    figure = ShownFigure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False, **subplots).flat)
 
 

@@ -43,29 +43,33 @@ def _shown(
     return curves, stages, counted, choice
 
 
-def first_task_page(scores: Scores, setting: str) -> Page | None:
-    """Draw the loss on the first task over the whole training, a line per strategy."""
-    curves, stages, counted, choice = _shown(scores, setting, "loss")
-    task = scores.tasks_of(setting)[0]
+def task_page(scores: Scores, setting: str, task: str, metric: str = "loss") -> Page | None:
+    """Draw a metric on one task over the whole training, a line per strategy."""
+    curves, stages, counted, choice = _shown(scores, setting, metric)
     curves = curves[curves["task"] == task]
     if curves.empty:
         return None
     first = curves.drop_duplicates("line")
     groups = panels_of_lines(list(first["line"]), list(first["strategy"]))
     columns = min(len(groups), 2)
-    log = spans_decades(curves["mean"])
+    log = metric == "loss" and spans_decades(curves["mean"])
     floor = lowest(curves) if log else None
     size = (6.8, 3.8) if columns == 1 else (5.8, 3.5)
     figure, axes = new_axes(ceil(len(groups) / columns), columns, size=size, sharey=True)
+    loss, looks = scores.loss, choice.looks
     for ax, group in zip(axes, groups, strict=False):
         part = curves[curves["line"].isin(group)]
-        plot_curves(part, stages, counted, loss=scores.loss, log=log, floor=floor, looks=choice.looks, ax=ax)
+        plot_curves(part, stages, counted, metric=metric, loss=loss, log=log, floor=floor, looks=looks, ax=ax)
     tidy_grid(axes, len(groups), columns)
-    title = f"Loss on task {task} over the whole training"
+    title = f"{_word(metric)} on task {task} over the whole training"
     head(figure, title, how_read(first["n"]), setting)
     caption = f"Test split; {how_read(first['n'])}. {switches(first['strategy'])}{choice.words}"
-    name = f"loss_{task}" if re.fullmatch(r"[A-Za-z0-9.-]+", task) and task != "tasks" else "loss_first"
-    return Page(name, title, caption, figure)
+    is_plain = re.fullmatch(r"[A-Za-z0-9.-]+", task) and task != "tasks"
+    return Page(f"{metric}_{task}" if is_plain else f"{metric}_first", title, caption, figure)
+
+
+def _word(metric: str) -> str:
+    return "Loss" if metric == "loss" else quantity(metric).capitalize()
 
 
 def tasks_page(scores: Scores, setting: str, metric: str) -> Page | None:
@@ -85,8 +89,7 @@ def tasks_page(scores: Scores, setting: str, metric: str) -> Page | None:
         plot_tasks(part, tasks, stages, panels, counted, metric=metric, loss=scores.loss, looks=choice.looks)
         name_lines(panels, len(tasks), columns)
         tidy_grid(panels, len(tasks), columns)
-    word = "Loss" if metric == "loss" else quantity(metric).capitalize()
-    title = f"{word} on every task over the whole training"
+    title = f"{_word(metric)} on every task over the whole training"
     head(figure, title, how_read(first["n"]), setting)
     some = f" {len(tasks)} of {len(stages)} tasks are shown." if len(tasks) < len(stages) else ""
     caption = (

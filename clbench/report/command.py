@@ -96,13 +96,10 @@ def report(
     Raises:
         ConfigurationError: a folder holds no results, or several were given and no place for their report.
     """
-    from clbench.analysis.claims import write_verdicts
-    from clbench.analysis.published import write_comparisons
     from clbench.analysis.tables import end_table_for_terminal
     from clbench.report.combine import load_together
-    from clbench.report.contents import gather
-    from clbench.report.html import write_page
     from clbench.report.published import published_table
+    from clbench.report.write import write_report
 
     if len(folders) > 1 and out is None:
         raise ConfigurationError(
@@ -110,16 +107,10 @@ def report(
             "--out. Add --out FOLDER."
         )
     results = load_together(folders)
-    place = out or folders[0]
-    place.mkdir(parents=True, exist_ok=True)
     console = _console()
     console.print(end_table_for_terminal(results.runs))
-    contents = gather(results, place, baseline, len(folders) == 1, all_settings)
-    if contents.claims:
-        write_verdicts(place, contents.claims)
-    if contents.published:
-        write_comparisons(place, contents.published)
-    page = write_page(contents, place / "report.html")
+    is_study = len(folders) == 1
+    contents, page = write_report(results, out or folders[0], baseline, is_study, all_settings)
     if contents.published:
         console.print(published_table(contents.sheets[0]))
     _print_lines(console, contents, page)

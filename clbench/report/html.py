@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from clbench.analysis.load import Results
 from clbench.records.files import write_whole
 from clbench.report.contents import Contents
+from clbench.report.sheets import difference_sheets, outcome_sheet
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def write_page(contents: Contents, path: Path) -> Path:
@@ -22,6 +30,26 @@ def write_page(contents: Contents, path: Path) -> Path:
 
 def render(contents: Contents) -> str:
     """Return the page. Pictures are inside as SVG data; there is no script and no address."""
+    pictures = [
+        {"title": picture.title, "caption": picture.caption, "data": data_address(picture.svg)}
+        for picture in contents.pictures
+    ]
+    runs = count_runs(contents.results.runs)
+    return _template("page").render(contents=contents, origin=contents.origin, pictures=pictures, runs=runs)
+
+
+def render_tables(results: Results) -> str:
+    """Return the tables of an outcome and its comparison for a notebook, and where the files lie."""
+    sheets = [outcome_sheet(results.runs), *difference_sheets(results)[:1]]
+    return _template("tables").render(sheets=sheets, runs=count_runs(results.runs), folder=results.folder)
+
+
+def count_runs(runs: pd.DataFrame) -> str:
+    """Return how many runs ended how: `59 done, 1 diverged`."""
+    return ", ".join(f"{count} {status}" for status, count in runs["status"].value_counts().items())
+
+
+def _template(name: str) -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -31,14 +59,7 @@ def render(contents: Contents) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pictures = [
-        {"title": picture.title, "caption": picture.caption, "data": data_address(picture.svg)}
-        for picture in contents.pictures
-    ]
-    statuses = contents.results.runs["status"].value_counts()
-    runs = ", ".join(f"{count} {status}" for status, count in statuses.items())
-    template = environment.get_template("page.html.j2")
-    return template.render(contents=contents, origin=contents.origin, pictures=pictures, runs=runs)
+    return environment.get_template(f"{name}.html.j2")
 
 
 def data_address(picture: Path) -> str:
