@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # names for type checkers and editors; libraries are loaded when a name is first used
     from clbench.api.results import Results, load
-    from clbench.config import Evaluation, Run, Training
+    from clbench.config import Evaluation, Training
     from clbench.errors import ConfigurationError
+    from clbench.runs import Run
 
 __all__ = ["ConfigurationError", "Evaluation", "Results", "Run", "Training", "load"]
 
@@ -30,7 +31,7 @@ _PLACES = {
     "ConfigurationError": "clbench.errors",
     "Evaluation": "clbench.config",
     "Results": "clbench.api.results",
-    "Run": "clbench.config",
+    "Run": "clbench.runs",
     "Training": "clbench.config",
     "load": "clbench.api.results",
 }

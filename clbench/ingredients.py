@@ -15,7 +15,7 @@ from typing import Any
 
 from clbench.config import fingerprint
 from clbench.digests import Files, RunFiles, digest_file
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.sources import is_users, user_sources
 
 PARTS = ("stream", "model", "strategy", "optimizer")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clbench.engine.results import TRAINING_COLUMNS, RunResult
-from clbench.run import Run
+from clbench.runs import Run
 
 SPLITS = ("train", "val", "test")
 

@@ -15,7 +15,7 @@ LAYERS = (
     ("models", "optimizers"),
     ("context",),
     ("penalty", "importance", "strategies"),
-    ("run",),
+    ("runs",),
     ("ingredients",),
     ("engine",),
     ("records",),

@@ -14,7 +14,7 @@ from clbench.engine.store import StageStore
 from clbench.models import MLP
 from clbench.optimizers import SGD
 from clbench.records import metrics, write_run, write_sweep
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Naive
 
 # On the subset every task scores 0.1 less than on its whole split, except task 1 after stage 2: 0.3 less.

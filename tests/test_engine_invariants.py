@@ -13,7 +13,7 @@ from clbench.engine.train import _Training
 from clbench.errors import ConfigurationError
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Joint, Naive, Regularized
 from clbench.strategies.base import Strategy
 from clbench.streams import SplitImages, TwoTaskRegression

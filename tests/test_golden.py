@@ -23,7 +23,7 @@ from clbench.models import MLP
 from clbench.models.sequence import SequenceClassifier
 from clbench.optimizers import Adam
 from clbench.records.run import losses_bytes, training_bytes
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.streams import SplitImages, SyntheticText, TwoTaskRegression
 
 FILE = Path(__file__).parent / "golden.json"

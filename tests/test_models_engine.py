@@ -12,7 +12,7 @@ from clbench.engine import RunResult, train
 from clbench.models import MLP, Module, SequenceClassifier
 from clbench.optimizers import Adam
 from clbench.penalty import Group
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Joint, Naive, Regularized
 from clbench.streams import SyntheticText, TwoTaskRegression
 

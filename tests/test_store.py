@@ -11,7 +11,7 @@ from clbench.engine.phase import run_phase
 from clbench.engine.store import StageStore
 from clbench.importance import Fisher, PathIntegral
 from clbench.optimizers import Adam
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import DarkReplay, ExperienceReplay, LwF, Naive, Regularized
 
 

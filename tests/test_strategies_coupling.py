@@ -8,7 +8,7 @@ from clbench.engine import train
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adam, AdamW
 from clbench.penalty import Group
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Naive, Regularized
 from clbench.streams import TwoTaskRegression
 

@@ -17,7 +17,7 @@ from clbench.models import MLP
 from clbench.models.base import Layout, Parameter
 from clbench.models.contract import draw_parameters, layout_problems
 from clbench.optimizers import SGD
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Naive
 from clbench.streams.base import generator
 from clbench.streams.door import Door

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from clbench.engine.plan import plan_phases
 from clbench.errors import ConfigurationError
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Naive
 from clbench.streams import TabularFile, TextFile, read_vectors
 from clbench.streams.text import encode, make_vocabulary, words_of

@@ -11,7 +11,7 @@ from clbench.engine.optimize import heads_problems
 from clbench.errors import ConfigurationError
 from clbench.models.base import Layout
 from clbench.models.contract import draw_parameters, layout_problems
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.streams.base import Stream, generator
 from clbench.streams.door import Door
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clbench.config import Evaluation, Training, fingerprint
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.streams.base import Stream, Task, generator
 from clbench.streams.door import Door
 

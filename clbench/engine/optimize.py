@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clbench.config import Training
 from clbench.models.base import ALIGNMENT, Layout
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies.base import Strategy
 from clbench.streams.base import Stream
 

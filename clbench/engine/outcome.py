@@ -12,7 +12,7 @@ from clbench.engine.plan import Phase
 from clbench.engine.program import Tree
 from clbench.engine.recorder import StageRecord, grid_of, is_curve
 from clbench.engine.results import TRAINING_COLUMNS, LearnedFunction, RunResult
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.streams.base import Stream
 
 

@@ -13,7 +13,7 @@ from clbench.engine.optimize import init_optimizer
 from clbench.engine.outcome import Outcome, finite_points
 from clbench.engine.plan import Phase
 from clbench.engine.program import Program, Tree, initial_theta
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.streams.base import Stream
 
 

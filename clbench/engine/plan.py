@@ -10,7 +10,7 @@ import torch
 from clbench.config import fingerprint
 from clbench.ingredients import Ingredients
 from clbench.lanes import structure
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies.base import Strategy
 from clbench.strategies.baselines import Naive
 from clbench.streams.base import Stream

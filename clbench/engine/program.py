@@ -14,7 +14,7 @@ from clbench.engine.losses import output_errors
 from clbench.lanes import stack
 from clbench.models.base import Layout, Network
 from clbench.models.contract import draw_parameters
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies.base import Strategy
 from clbench.streams.base import Stream, generator
 

@@ -23,7 +23,7 @@ from clbench.engine.results import RunResult
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
 from clbench.ingredients import Ingredients
-from clbench.run import Run
+from clbench.runs import Run
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from clbench.launcher.parts import make_part, plain_fields
 from clbench.launcher.schema import KEYS, PARTS, TOP
 
 if TYPE_CHECKING:
-    from clbench.run import Run
+    from clbench.runs import Run
 
 LONGEST_NAME = 255
 """Bytes of a file's or folder's name."""
@@ -126,7 +126,7 @@ class Builder:
 
     def run(self, config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
         """Return the run of one resolved configuration; see `build_run`."""
-        from clbench.run import Run
+        from clbench.runs import Run
 
         found: list[str] = []
         parts: dict[str, Any] = {}

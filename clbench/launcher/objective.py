@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from clbench.config import fingerprint
 
 if TYPE_CHECKING:
-    from clbench.run import Run
+    from clbench.runs import Run
 
 OBJECTIVES = ("val", "test")
 """Splits that a run may be judged by; `test` must be asked for by name."""

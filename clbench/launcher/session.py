@@ -20,7 +20,7 @@ from clbench.launcher.objective import objective_of
 if TYPE_CHECKING:
     from clbench.digests import RunFiles
     from clbench.engine.results import RunResult
-    from clbench.run import Run
+    from clbench.runs import Run
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from clbench.digests import RunFiles
 from clbench.sources import training_sources
 
 if TYPE_CHECKING:  # a run's parts import torch, which must not be needed to read records
-    from clbench.run import Run
+    from clbench.runs import Run
 
 LIBRARIES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "hydra-core", "scikit-learn")
 OWN_CODE = "clbench's own code"

@@ -18,7 +18,7 @@ from clbench.records.provenance import provenance
 
 if TYPE_CHECKING:  # the engine's package imports torch, which must not be needed to read or write records
     from clbench.engine.results import LearnedFunction, RunResult
-    from clbench.run import Run
+    from clbench.runs import Run
 
 SUMMARY = "summary.json"
 SUBSET = "subset.csv"

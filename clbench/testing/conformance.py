@@ -13,7 +13,7 @@ from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train
 from clbench.models import MLP
 from clbench.optimizers import Adam
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Naive, Strategy
 from clbench.testing.bits import same_outcome, same_records
 from clbench.testing.tiny import TinyStream

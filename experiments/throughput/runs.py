@@ -12,7 +12,7 @@ from workloads import Workload
 from clbench.config import Evaluation, Training
 from clbench.models import MLP
 from clbench.optimizers import Adam
-from clbench.run import Run
+from clbench.runs import Run
 from clbench.strategies import Naive
 from clbench.strategies.base import Strategy
 from clbench.streams import LinearRegression, SplitImages, Stream, StreamSource, Task, TwoTaskRegression
