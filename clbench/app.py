@@ -15,6 +15,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from clbench.launcher import places
@@ -71,6 +72,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     _end_if(preset_problems(arguments))
     places.register()
+    Plugins.instance().register(places.StudySearchPath)  # with a primary folder of the user's own, too
     OWNERS.clear()
     Present.folder, Present.made, Present.arguments = None, (), arguments
     logging.getLogger("matplotlib").setLevel(logging.WARNING)  # else the first picture tells of a font cache

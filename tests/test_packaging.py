@@ -93,8 +93,19 @@ def test_an_editable_install_reads_the_checkout(tmp_path):
     check_command(programs, tmp_path)
 
 
+PRINT_CONF = "from clbench.launcher import places; print(places.conf())"
+COMPOSE = """
+from hydra import compose, initialize_config_dir
+with initialize_config_dir(config_dir={conf!r}, version_base="1.3"):
+    print(compose("config", ["experiments=two_task_regression", "strategy=ewc"]).strategy._target_)
+"""
+
+
 def check_command(programs: Path, folder: Path) -> None:
-    """Run a study, narrowed, and the report by their commands."""
+    """Run a study, narrowed, and the report by their commands; compose by plain Hydra."""
+    conf = call(programs / "python", "-c", PRINT_CONF, folder=folder).strip()
+    composed = call(programs / "python", "-c", COMPOSE.format(conf=conf), folder=folder)
+    assert composed.startswith("clbench.strategies")
     out = folder / "out"
     command = ("experiments=two_task_regression", "strategy=naive", "seed=0,1", f"hydra.sweep.dir={out}")
     printed = call(programs / "clbench", *command, *SMALL, folder=folder)

@@ -13,8 +13,6 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
-from clbench.launcher.schema import store_schema
-
 GROUP = "experiments"
 
 
@@ -83,18 +81,34 @@ class StudySource(ConfigSource):
             return [GROUP] if results_filter in (None, ObjectType.GROUP) else []
         found: list[str] = []
         inside = self._inside(config_path)
-        for name in sorted(os.listdir(inside)) if inside is not None and inside.is_dir() else ():
-            if name.endswith(".yaml") or (inside / name).is_dir():
-                self._list_add_result(found, os.path.join(config_path, name), name, results_filter)
+        for item in sorted(inside.iterdir()) if inside is not None and inside.is_dir() else ():
+            if item.suffix == ".yaml" or item.is_dir():
+                path = os.path.join(config_path, item.name)
+                self._list_add_result(found, path, item.name, results_filter)
         return sorted(set(found))
 
 
+def studies() -> str:
+    """Return the entry of a search path that adds the studies."""
+    return f"{StudySource.scheme()}://{root() / GROUP}"
+
+
 class StudySearchPath(SearchPathPlugin):
-    """Adds the studies to the search path of this application, and of no other in the environment."""
+    """Adds the studies to the search path, behind the primary configuration."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Append the folder, after the primary configuration."""
-        search_path.append(provider="clbench", path=f"{StudySource.scheme()}://{root() / GROUP}")
+        """Append the studies, unless they are there."""
+        if all(item.path != studies() for item in search_path.get_path()):
+            search_path.append(provider="clbench", path=studies())
+
+
+def is_primary(search_path: ConfigSearchPath) -> bool:
+    """Return whether the primary configuration is clbench's, whoever composes it."""
+    ours = Path(conf()).resolve()
+    folders = (
+        item.path.removeprefix("file://") for item in search_path.get_path() if item.provider == "main"
+    )
+    return any(Path(folder).resolve() == ours for folder in folders)
 
 
 def compose(overrides: Sequence[str], name: str = "config", folder: Path | None = None) -> DictConfig:
@@ -114,7 +128,7 @@ def compose(overrides: Sequence[str], name: str = "config", folder: Path | None 
     folders = [conf()] if folder is None else [conf(), str(folder.absolute())]
     # The primary configuration is looked for before the search path is known.
     folders.sort(key=lambda place: not (Path(place) / f"{name}.yaml").is_file())
-    further = [f"hydra.searchpath=['file://{place}']" for place in folders[1:]]
+    further = [f"hydra.searchpath=['file://{place}','{studies()}']" for place in folders[1:]]
     version = VersionBase.instance()
     before = version.version_base  # it may be unset, which setbase can't say
     try:
@@ -125,11 +139,10 @@ def compose(overrides: Sequence[str], name: str = "config", folder: Path | None 
 
 
 def register() -> None:
-    """Make schema, studies and resolvers known to Hydra; called by the application, not by the scan."""
+    """Make schema, resolvers and the source of studies known to Hydra."""
     from clbench.launcher.folders import register_resolvers
+    from clbench.launcher.schema import store_schema
 
     store_schema()
     register_resolvers()
-    plugins = Plugins.instance()
-    plugins.register(StudySource)
-    plugins.register(StudySearchPath)
+    Plugins.instance().register(StudySource)

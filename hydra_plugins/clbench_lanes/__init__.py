@@ -1,4 +1,4 @@
-"""Hydra's view of clbench: the launcher `lanes` and the sweeper `study`.
+"""Hydra's view of clbench: its search path, the launcher `lanes` and the sweeper `study`.
 
 Every start of any Hydra application in the environment imports this module: it stays small, and what it
 does lies in `clbench.launcher`. No `from __future__ import annotations` here: Hydra's scan fails on it.
@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional  # noqa: UP035
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -37,6 +39,18 @@ class StudyConf:
 
 ConfigStore.instance().store(group="hydra/launcher", name="lanes", node=LanesConf, provider="clbench")
 ConfigStore.instance().store(group="hydra/sweeper", name="study", node=StudyConf, provider="clbench")
+
+
+class ClbenchSearchPath(SearchPathPlugin):
+    """Makes schema, resolvers and studies known where clbench's configuration is composed, nowhere else."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append the studies where the primary configuration is clbench's."""
+        from clbench.launcher import places
+
+        if places.is_primary(search_path):
+            places.register()
+            places.StudySearchPath().manipulate_search_path(search_path)
 
 
 class LanesLauncher(Launcher):
