@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "clbench"
 
 LAYERS = (
-    ("errors", "config", "sources", "digests"),
+    ("errors", "fields", "config", "sources", "digests"),
     ("lanes", "streams"),
     ("models", "optimizers"),
     ("context",),
@@ -27,7 +27,17 @@ LAYERS = (
 
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 TOP = LAYERS[-1]
-WITHOUT_TORCH = ("records", "analysis", "figures", "report", "errors", "config", "sources", "digests")
+WITHOUT_TORCH = (
+    "records",
+    "analysis",
+    "figures",
+    "report",
+    "errors",
+    "fields",
+    "config",
+    "sources",
+    "digests",
+)
 
 
 def modules():
