@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "clbench"
 
 LAYERS = (
-    ("errors", "fields", "config", "sources", "digests"),
+    ("errors", "config", "sources", "digests", "scores"),
     ("lanes", "streams"),
     ("models", "optimizers"),
     ("context",),
@@ -33,10 +33,10 @@ WITHOUT_TORCH = (
     "figures",
     "report",
     "errors",
-    "fields",
     "config",
     "sources",
     "digests",
+    "scores",
 )
 
 

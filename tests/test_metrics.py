@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from synthetic_runs import Outcome, make_result, make_run
 
-from clbench.records import metrics
-from clbench.records.columns import oriented
+import clbench
+from clbench.records import metrics, write_run, write_sweep
+from clbench.records.columns import higher_is_better, oriented
+from clbench.records.declared import metric
+from clbench.report.sheets import outcome_sheet
 
 # Rows: after stage 1, 2, 3; columns: task 1, 2, 3.
 R = np.array([[0.9, 0.3, 0.1], [0.6, 0.8, 0.2], [0.7, 0.5, 1.0]])
@@ -138,3 +142,59 @@ def test_losses_enter_with_their_sign_turned():
     assert metrics.acc(matrix) == pytest.approx(-0.45)
     assert metrics.forgetting(matrix) == pytest.approx(0.6)
     assert metrics.bwt(matrix) == pytest.approx(-0.6)
+
+
+@pytest.fixture
+def _worst_task():
+    """A metric of the user's own, declared for one test: the score of the worst task at the end."""
+
+    @metric(higher_is_better=False, heading="worst", heading_of_losses="worst loss")
+    def worst_task(matrix):
+        return matrix[-1].min()
+
+    yield
+    del metrics.METRICS["worst_task"]
+
+
+@pytest.mark.usefixtures("_worst_task")
+@pytest.mark.parametrize(
+    ("score", "heading", "shown"), [("accuracy", "worst", 0.5), (None, "worst loss", 0.7)]
+)
+def test_a_metric_of_ones_own_stands_in_all_tables(score, heading, shown, tmp_path):
+    outcome = Outcome([[0.9, 0.3], [0.5, 0.7]], [0.1, 0.2], score=score)
+    for seed in (0, 1):
+        write_run(tmp_path / str(seed), make_run(seed=seed), make_result(outcome))
+    write_sweep(tmp_path)
+    results = clbench.load(tmp_path)
+    assert results.runs["worst_task"].tolist() == pytest.approx([shown if score else -shown] * 2)
+    assert results.compare("naive", "worst_task")["mean"].tolist() == pytest.approx(
+        [shown if score else -shown]
+    )
+    sheet = outcome_sheet(results.runs)
+    assert sheet.header[-1] == heading and sheet.rows[0][-1].startswith(f"{shown:.3f} [")
+    assert not higher_is_better("worst_task")
+
+
+def test_a_metric_against_the_reference_is_worked_out_in_the_sweep(tmp_path):
+    @metric(higher_is_better=False)
+    def first_task_behind(diagonal, reference):
+        return reference[0] - diagonal[0]
+
+    try:
+        for strategy, first in (("naive", 0.9), ("joint", 0.95)):
+            outcome = Outcome([[first, 0.3], [0.5, 0.7]], [0.1, 0.2])
+            write_run(tmp_path / strategy, make_run(strategy), make_result(outcome))
+        write_sweep(tmp_path)
+        assert clbench.load(tmp_path).runs["first_task_behind"].tolist() == pytest.approx([0.05, 0.0])
+    finally:
+        del metrics.METRICS["first_task_behind"]
+
+
+def test_a_metric_must_have_a_name_of_its_own_and_known_parameters():
+    with pytest.raises(ValueError, match="must be free; got acc"):
+        metric(higher_is_better=True)(metrics.acc)
+    with pytest.raises(ValueError, match=r"got own\(theta\)"):
+
+        @metric(higher_is_better=True)
+        def own(theta):
+            return 0.0

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clbench.analysis.selection import best_lambda, chosen_runs
-from clbench.records.columns import higher_is_better
+from clbench.records.columns import sign_of
 
 CHOSEN, ORACLE = "chosen", "oracle"
 
@@ -32,8 +32,9 @@ def matching(runs: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFrame:
     if conditions.get("lam") not in (CHOSEN, ORACLE) or rows.empty:
         return rows
     if conditions["lam"] == ORACLE:
-        better = 1.0 if higher_is_better("acc") else -1.0
-        return rows[rows["lam"] == best_lambda(rows, (better * rows["acc"]).where(rows["status"] == "done"))]
+        return rows[
+            rows["lam"] == best_lambda(rows, (sign_of("acc") * rows["acc"]).where(rows["status"] == "done"))
+        ]
     chosen = chosen_runs(rows)
     if chosen.empty:
         raise NotCheckable("λ can't be chosen: it needs 2 seeds, and validation data")

@@ -26,7 +26,7 @@ from clbench.analysis.settings import (
 )
 from clbench.analysis.statistics import estimate
 from clbench.errors import ConfigurationError
-from clbench.records.columns import higher_is_better
+from clbench.records.columns import sign_of
 from clbench.records.criterion import mean_score
 
 
@@ -143,7 +143,7 @@ def choose_lambda(runs: pd.DataFrame, metric: str = "acc") -> pd.DataFrame:
     """
     _check(runs)
     scores = runs[metric].where(runs["status"] == "done").astype(np.float64)
-    kept, turned = chosen_runs(runs), 1.0 if higher_is_better(metric) else -1.0
+    kept, turned = chosen_runs(runs), sign_of(metric)
     rows, reported, best = [], [], []
     for shared, group in group_by(runs, _columns(runs)):
         own = kept[kept.index.isin(group.index)]

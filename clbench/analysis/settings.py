@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from clbench.records.columns import LEADING, finals_among
+from clbench.records.columns import finals_among, leading_metric
 
 
 def varying_columns(runs: pd.DataFrame) -> list[str]:
@@ -57,6 +57,5 @@ def final_means(runs: pd.DataFrame, split: str, metric: str) -> pd.Series:
 
 
 def leading_metric_of(runs: pd.DataFrame) -> str:
-    """Return what a sweep's metrics were computed from: a classification score, else `loss`."""
-    scores = (final.metric for final in finals_among(runs.columns, "test"))
-    return next((score for score in scores if score in LEADING), "loss")
+    """Return what a sweep's metrics were computed from: the first score that can lead, else `loss`."""
+    return leading_metric(final.metric for final in finals_among(runs.columns, "test"))

@@ -13,6 +13,7 @@ import pandas as pd
 from clbench.analysis.settings import context_columns, group_by, leading_metric_of, strategy_columns
 from clbench.analysis.statistics import estimate
 from clbench.records.columns import Final, finals_among, read_final
+from clbench.records.metrics import METRICS
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -36,8 +37,9 @@ def end_table(runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
 
     Returns:
         the columns that vary, `strategy`, `lam`, …, `n` (finished runs), `lost` (diverged or failed ones),
-        and per quantity `<quantity>_low, <quantity>_high, <quantity>` for `test_<metric>_<task>`, `acc` and
-        `forgetting`; the mean over finished runs with its 95 % interval (Student's t).
+        and per quantity `<quantity>_low, <quantity>_high, <quantity>` for `test_<metric>_<task>`, `acc`,
+        `forgetting` and all metrics that are declared with a heading; the mean over finished runs with its
+        95 % interval (Student's t).
     """
     metric = metric or leading_metric_of(runs)
     context = [name for name in context_columns(runs) if name != "stream" or runs["stream"].nunique() > 1]
@@ -55,7 +57,12 @@ def _quantities(runs: pd.DataFrame, metric: str) -> list[str]:
     """Return the columns of `runs.csv` that the end table estimates."""
     tasks = final_tasks(runs, metric)
     shown = tasks if len(tasks) <= LONGEST else [tasks[0], tasks[-1]]
-    return [*(Final("test", metric, task).column for task in shown), "acc", "forgetting"]
+    return [*(Final("test", metric, task).column for task in shown), *_shown_metrics(runs)]
+
+
+def _shown_metrics(runs: pd.DataFrame) -> list[str]:
+    """Return the metrics of `runs.csv` that tables show."""
+    return [name for name, found in METRICS.items() if found.heading and name in runs]
 
 
 @dataclass(frozen=True)
@@ -64,13 +71,15 @@ class TerminalTable:
 
     Args:
         names: headings and cells of what names a setting, by column.
-        quantities: headings and cells of the estimates, by column: tasks, then ACC, then forgetting.
+        quantities: headings and cells of the estimates, by column: tasks, then metrics.
+        metrics: how many of them are metrics.
         numeric: the names whose cells are numbers.
         title: what the table shows.
     """
 
     names: dict[str, list[str]]
     quantities: dict[str, list[str]]
+    metrics: int
     numeric: tuple[str, ...]
     title: str
 
@@ -80,7 +89,9 @@ class TerminalTable:
         Each is tried with cells in one line, then with the interval below its point.
         """
         heads = list(self.quantities)
-        shorter = [heads[:1] + heads[-3:], heads[-2:]] if len(heads) > 4 else [heads[-2:]]
+        first = len(heads) - self.metrics
+        tasks, metrics = heads[:first], heads[first:]
+        shorter = [[tasks[0], tasks[-1], *metrics], metrics] if len(tasks) > 2 else [metrics]
         for shown, measure in itertools.product((heads, *shorter), (len, _longest_word)):
             columns = self.names | {head: self.quantities[head] for head in shown}
             widths = {head: max(map(measure, (head, *cells))) for head, cells in columns.items()}
@@ -120,7 +131,7 @@ def end_table_for_terminal(runs: pd.DataFrame, metric: str | None = None) -> Ter
     """Return the end table for `rich.print`.
 
     A column that would be empty (λ without any, lost runs without any) is left out. Where the loss leads,
-    ACC is shown as the mean loss over tasks, its sign turned back.
+    ACC is shown as the mean loss over tasks, its sign turned back (`Metric.heading_of_losses`).
     """
     metric = metric or leading_metric_of(runs)
     frame = end_table(runs, metric)
@@ -136,6 +147,7 @@ def end_table_for_terminal(runs: pd.DataFrame, metric: str | None = None) -> Ter
             _heading(name, metric, losses): [_estimate_cell(row, name, losses) for row in rows]
             for name in quantities
         },
+        metrics=len(_shown_metrics(runs)),
         numeric=tuple(heads[name] for name in names if pd.api.types.is_numeric_dtype(frame[name])),
         title=_title(metric, runs),
     )
@@ -161,16 +173,15 @@ def _title(metric: str, runs: pd.DataFrame) -> str:
 
 def _heading(name: str, metric: str, losses: bool) -> str:
     """Return a column's heading."""
-    if name == "acc":
-        return "mean loss" if losses else "ACC"
-    final = read_final(name)
-    return f"{metric.replace('_', ' ')} {final.task}" if final else name
+    if final := read_final(name):
+        return f"{metric.replace('_', ' ')} {final.task}"
+    return (losses and METRICS[name].heading_of_losses) or METRICS[name].heading
 
 
 def _estimate_cell(row: dict[str, float], name: str, losses: bool) -> str:
     """Return `point [low,high]`, `–` without a value, the point alone for a single run."""
     low, high, point = row[f"{name}_low"], row[f"{name}_high"], row[name]
-    if name == "acc" and losses:
+    if losses and name in METRICS and METRICS[name].heading_of_losses:
         low, high, point = -high, -low, -point
     if not np.isfinite(point):
         return "–"

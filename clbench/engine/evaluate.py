@@ -11,8 +11,8 @@ from torch import Tensor
 from clbench.config import Evaluation
 from clbench.engine.data import BLOCK_ROWS, LaneData, Rows, evaluation_subset
 from clbench.engine.losses import sample_losses
-from clbench.engine.scores import SCORES
 from clbench.models.base import Network
+from clbench.scores import SCORES
 
 KEPT_BYTES = 64 * 2**20
 """Gathered evaluation inputs of a chunk are kept between points up to this size."""
@@ -88,8 +88,9 @@ class Evaluator:
                 continue
             part = slice(group.start, group.stop)
             losses[:, group.task, group.split] = each[:, part].mean(1)
-            for name, score in scores.items():
-                score[:, group.task, group.split] = SCORES[name](outputs[:, part], self.targets[:, part])
+            for name, values in scores.items():
+                found = SCORES[name].function(outputs[:, part], self.targets[:, part])
+                values[:, group.task, group.split] = found
         return losses, scores
 
     def _mask(self, stage: int) -> Tensor | None:

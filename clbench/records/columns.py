@@ -6,6 +6,8 @@ one reading, whatever a task is called: `val_f1_micro_day_1` is micro F1 of task
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,17 +15,17 @@ from typing import NamedTuple
 import numpy as np
 
 from clbench.config import SPLITS
+from clbench.records.metrics import METRICS
+from clbench.scores import SCORES
 
-SCORES = {"accuracy": True, "f1_micro": True, "f1_macro": True, "rmse": False, "r2": True}
-"""Every score that a stream may have, and whether more of it is better."""
+COSTS = ("loss", "steps", "samples", "seconds", "penalty", "distance")
+"""Columns besides scores and metrics of which less is better."""
 
-LEADING = ("accuracy", "f1_micro", "f1_macro")
-"""Scores that lead the metrics of a stream; any other stream (regression) is measured by its loss."""
 
-LOWER_IS_BETTER = ("forgetting", "intransigence", "gap_depth", "gap_recovery", "loss", "steps", "samples")
-LOWER_IS_BETTER += ("seconds", "penalty", "distance")
-
-_FINAL = re.compile(rf"({'|'.join(SPLITS)})_({'|'.join(('loss', *SCORES))})_(.+)")
+@functools.lru_cache
+def _grammar(scores: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what reads a final column, given the names of all scores."""
+    return re.compile(rf"({'|'.join(SPLITS)})_({'|'.join(('loss', *scores))})_(.+)")
 
 
 class Final(NamedTuple):
@@ -41,7 +43,7 @@ class Final(NamedTuple):
 
 def read_final(column: str) -> Final | None:
     """Return what a column holds, None if it is no final column."""
-    match = _FINAL.fullmatch(str(column))
+    match = _grammar(tuple(SCORES)).fullmatch(str(column))
     return Final(*match.groups()) if match else None
 
 
@@ -58,19 +60,32 @@ def finals_among(
     ]
 
 
-def leading_metric(scores: Iterable[str]) -> str:
-    """Return what a stream's metrics are computed from: its first score if that is one, else `loss`."""
-    first = next(iter(scores), None)
-    return first if first in LEADING else "loss"
+def final_columns(tasks: Iterable[str], splits: Iterable[str], scores: Iterable[str]) -> list[Final]:
+    """Return every final value that a run has, in the order of `runs.csv`."""
+    return [Final(*place) for place in itertools.product(splits, ("loss", *scores), tasks)]
+
+
+def leading_metric(metrics: Iterable[str]) -> str:
+    """Return what the metrics of a stream, or of a sweep, are computed from: its first score that can lead.
+
+    Else it is `loss`, as for a regression.
+    """
+    return next((name for name in metrics if name in SCORES and SCORES[name].leads), "loss")
 
 
 def higher_is_better(column: str) -> bool:
-    """Tell whether more is better in a column of `runs.csv` (`acc`, `test_loss_A`, `val_rmse_3`, …)."""
+    """Return whether more is better in a column of `runs.csv` (`acc`, `test_loss_A`, `val_rmse_3`, …)."""
     final = read_final(column)
     name = final.metric if final else column
-    return SCORES.get(name, name not in LOWER_IS_BETTER)
+    declared = SCORES.get(name) or METRICS.get(name)
+    return declared.higher_is_better if declared else name not in COSTS
+
+
+def sign_of(column: str) -> float:
+    """Return what a column's values are multiplied by, so that higher is better: 1 or −1."""
+    return 1.0 if higher_is_better(column) else -1.0
 
 
 def oriented(values: np.ndarray, metric: str) -> np.ndarray:
     """Return values so that higher is better: losses and errors with their sign turned."""
-    return np.asarray(values, dtype=np.float64) * (1.0 if higher_is_better(metric) else -1.0)
+    return np.asarray(values, dtype=np.float64) * sign_of(metric)

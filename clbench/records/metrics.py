@@ -8,36 +8,30 @@ pair at all (backward transfer of a stream of one task) is NaN. Indices below co
 R and b come from whole splits. Inside a stage only a fixed subset of a split is evaluated, so all that reads
 curves (min-ACC, WC-ACC, the gap, AAA) takes the values on that subset at every point, also at the ends of
 stages: a network that does not move has no gap.
+
+A metric is its formula with a line above that declares it; the parameters' names say what it is computed from
+(`declared`). It then has a column in `runs.csv`, an orientation, and, with a heading, a place in the tables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-METRICS = (
-    "acc",
-    "bwt",
-    "fwt",
-    "forgetting",
-    "learning_accuracy",
-    "intransigence",
-    "min_acc",
-    "wc_acc",
-    "gap_depth",
-    "gap_recovery",
-    "aaa",
-)
-"""The columns of `runs.csv`, in order."""
+from clbench.records.declared import METRICS, metric
+
+NAN = float("nan")
 
 
 def _mean(values: object) -> float:
     """Return the mean, or NaN where there is nothing to average."""
     array = np.asarray(values, dtype=np.float64)
-    return float(array.mean()) if array.size else float("nan")
+    return float(array.mean()) if array.size else NAN
 
 
+@metric(higher_is_better=True, heading="ACC", heading_of_losses="mean loss")
 def acc(matrix: np.ndarray) -> float:
     """ACC = 1/T · Σ_j R[T,j]: the average score over all tasks at the end.
 
@@ -46,6 +40,7 @@ def acc(matrix: np.ndarray) -> float:
     return _mean(matrix[-1])
 
 
+@metric(higher_is_better=True)
 def bwt(matrix: np.ndarray) -> float:
     """BWT = 1/(T−1) · Σ_{j<T} (R[T,j] − R[j,j]): negative where later tasks hurt earlier ones.
 
@@ -54,6 +49,7 @@ def bwt(matrix: np.ndarray) -> float:
     return _mean((matrix[-1] - np.diagonal(matrix))[:-1])
 
 
+@metric(higher_is_better=True)
 def fwt(matrix: np.ndarray, initial: np.ndarray) -> float:
     """FWT = 1/(T−1) · Σ_{j>1} (R[j−1,j] − b_j): what earlier tasks give a task before it is trained.
 
@@ -62,6 +58,7 @@ def fwt(matrix: np.ndarray, initial: np.ndarray) -> float:
     return _mean(np.diagonal(matrix, offset=1) - np.asarray(initial)[1:])
 
 
+@metric(higher_is_better=False, heading="forgetting")
 def forgetting(matrix: np.ndarray) -> float:
     """F = 1/(T−1) · Σ_{j<T} (max_{j≤l<T} R[l,j] − R[T,j]): the fall from the best once reached.
 
@@ -72,6 +69,7 @@ def forgetting(matrix: np.ndarray) -> float:
     return _mean([matrix[task:last, task].max() - matrix[last, task] for task in range(last)])
 
 
+@metric(higher_is_better=True)
 def learning_accuracy(matrix: np.ndarray) -> float:
     """LA = 1/T · Σ_j R[j,j]: the score on every task right after it was trained.
 
@@ -80,16 +78,18 @@ def learning_accuracy(matrix: np.ndarray) -> float:
     return _mean(np.diagonal(matrix))
 
 
-def intransigence(matrix_diagonal: np.ndarray, reference_diagonal: np.ndarray) -> float:
+@metric(higher_is_better=False)
+def intransigence(diagonal: np.ndarray, reference: np.ndarray) -> float:
     """I = 1/T · Σ_j (R*[j,j] − R[j,j]): what is not learned of a new task, against a reference run.
 
     The reference R* is the joint run of the same seed. Negative values mean that the sequential run learned
     its tasks better. Note: Chaudhry et al. 2018 (eq. 4) train their reference on the tasks 1..j, which is our
     strategy `cumulative`; a joint run also has, after stage j, only j stages' worth of steps behind it.
     """
-    return _mean(np.asarray(reference_diagonal) - np.asarray(matrix_diagonal))
+    return _mean(np.asarray(reference) - np.asarray(diagonal))
 
 
+@metric(higher_is_better=True)
 def min_acc(curve: np.ndarray, stage: np.ndarray) -> float:
     """min-ACC = 1/(T−1) · Σ_{j<T} min_{n after stage j} a_n(j): the worst moment of every old task.
 
@@ -103,6 +103,7 @@ def min_acc(curve: np.ndarray, stage: np.ndarray) -> float:
     return _mean([curve[stage > task, task].min() for task in range(tasks - 1)])
 
 
+@metric(higher_is_better=True)
 def wc_acc(curve: np.ndarray, stage: np.ndarray) -> float:
     """WC-ACC = 1/T · R[T,T] + (1 − 1/T) · min-ACC: a lower bound on what a method guarantees.
 
@@ -159,16 +160,19 @@ def gaps(curve: np.ndarray, stage: np.ndarray, step: np.ndarray) -> list[Gap]:
     return found
 
 
-def gap_depth(found: list[Gap]) -> float:
+@metric(higher_is_better=False)
+def gap_depth(gaps: list[Gap]) -> float:
     """Return the mean depth over all tasks and later stages (see `gaps`)."""
-    return _mean([gap.depth for gap in found])
+    return _mean([gap.depth for gap in gaps])
 
 
-def gap_recovery(found: list[Gap]) -> float:
+@metric(higher_is_better=False)
+def gap_recovery(gaps: list[Gap]) -> float:
     """Return the mean number of steps to recover over all tasks and later stages (see `gaps`)."""
-    return _mean([gap.recovery for gap in found])
+    return _mean([gap.recovery for gap in gaps])
 
 
+@metric(higher_is_better=True)
 def aaa(curve: np.ndarray, stage: np.ndarray, step: np.ndarray) -> float:
     """AAA = 1/P · Σ_n mean_{j ≤ stage(n)} a_n(j): the average anytime score over the tasks seen so far.
 
@@ -189,7 +193,7 @@ def all_metrics(
 ) -> tuple[dict[str, float], np.ndarray]:
     """Return the metrics of one finished run by name, and the diagonal R[j,j] `[tasks]`.
 
-    `intransigence` needs another run and is NaN here. R is made of the points that end a stage.
+    What needs another run is NaN here (see `relative_metrics`). R is made of the points that end a stage.
 
     Args:
         curve: oriented scores at all evaluation points, `[points, tasks]`.
@@ -210,18 +214,13 @@ def all_metrics(
     if subset is not None:
         curve = curve.copy()
         curve[full] = subset
-    found = gaps(curve, stage, step)
-    values = {
-        "acc": acc(matrix),
-        "bwt": bwt(matrix),
-        "fwt": fwt(matrix, initial),
-        "forgetting": forgetting(matrix),
-        "learning_accuracy": learning_accuracy(matrix),
-        "intransigence": float("nan"),
-        "min_acc": min_acc(curve, stage),
-        "wc_acc": wc_acc(curve, stage),
-        "gap_depth": gap_depth(found),
-        "gap_recovery": gap_recovery(found),
-        "aaa": aaa(curve, stage, step),
-    }
-    return {name: values[name] for name in METRICS}, np.diagonal(matrix).copy()
+    values = {"matrix": matrix, "initial": initial, "curve": curve, "stage": stage, "step": step}
+    values["gaps"] = gaps(curve, stage, step)
+    found = {name: NAN if item.needs_reference else item.of(values) for name, item in METRICS.items()}
+    return found, np.diagonal(matrix).copy()
+
+
+def relative_metrics(diagonal: Sequence[float], reference: Sequence[float]) -> dict[str, float]:
+    """Return the metrics that compare a run with the reference run, given R[j,j] `[tasks]` of both."""
+    values = {"diagonal": np.asarray(diagonal), "reference": np.asarray(reference)}
+    return {name: item.of(values) for name, item in METRICS.items() if item.needs_reference}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from clbench.records.columns import Final, leading_metric, oriented
+from clbench.records.columns import final_columns, leading_metric, oriented
 from clbench.records.files import column_bytes, json_bytes, write_whole
 from clbench.records.metrics import METRICS, all_metrics
 from clbench.records.provenance import provenance
@@ -137,11 +137,6 @@ def write_function(folder: Path, function: LearnedFunction) -> None:
     write_whole(folder / "data.csv", column_bytes(columns))
 
 
-def final_columns(tasks: Sequence[str], splits: Sequence[str], scores: Sequence[str]) -> list[Final]:
-    """Return every final value that a run has, in the order of `runs.csv`."""
-    return [Final(split, metric, task) for split in splits for metric in ("loss", *scores) for task in tasks]
-
-
 def summarise(
     name: str, run: Run, result: RunResult, config: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -170,7 +165,7 @@ def summarise(
         "tasks": list(result.tasks),
         "splits": list(result.splits),
         "scores": list(result.scores),
-        "metric": leading_metric(tuple(result.scores)),
+        "metric": leading_metric(result.scores),
         "program": dict(result.program),
         "diagnostics": [],
         "provenance": provenance(run, config, result.program, result.files),
@@ -190,7 +185,7 @@ def _final_values(result: RunResult) -> dict[str, Any]:
         )
         for final in finals
     }
-    lead = leading_metric(tuple(result.scores))
+    lead = leading_metric(result.scores)
     curve = oriented(arrays[lead][:, :, result.splits.index("test")], lead)
     step, stage, full = np.asarray(result.step), np.asarray(result.stage), np.asarray(result.full)
     subset = result.subset.get(lead)

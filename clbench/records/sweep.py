@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clbench.records.columns import final_columns
 from clbench.records.files import row_bytes, write_whole
-from clbench.records.metrics import METRICS, intransigence
-from clbench.records.run import SUMMARY, final_columns
+from clbench.records.metrics import METRICS, relative_metrics
+from clbench.records.run import SUMMARY
 
 SECTIONS = ("stream", "model", "strategy", "optimizer", "training", "evaluation", "device")
 """Parts of a configuration whose values become columns where they vary; threads never change a result."""
@@ -84,8 +85,7 @@ def tabulate(summaries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
     rows = []
     for summary, config in zip(summaries, configs, strict=True):
         row = {name: config.get(name) for name in varying} | _flat_part(summary)
-        row["intransigence"] = _intransigence(summary, references)
-        rows.append(row)
+        rows.append(row | _relative_metrics(summary, references))
     rows.sort(key=lambda row: _order(row, varying))
     finals = dict.fromkeys(
         final.column
@@ -187,17 +187,15 @@ def _references(summaries: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str],
     }
 
 
-def _intransigence(
+def _relative_metrics(
     summary: Mapping[str, Any], references: Mapping[tuple[str, str], list[float]]
-) -> float | None:
-    """Return the intransigence against the reference of the same seed and setting, None without one."""
+) -> dict[str, float]:
+    """Return what compares a run with the reference of the same seed and setting, nothing without one."""
     ours, setting = summary.get("diagonal"), summary["provenance"]["setting_hash"]
-    if not ours:
-        return None
     for strategy in REFERENCES:
-        if reference := references.get((strategy, setting)):
-            return intransigence(ours, reference)
-    return None
+        if ours and (reference := references.get((strategy, setting))):
+            return relative_metrics(ours, reference)
+    return {}
 
 
 def _order(row: Mapping[str, Any], varying: Iterable[str]) -> tuple[Any, ...]:

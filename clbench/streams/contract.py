@@ -10,12 +10,8 @@ from torch import Tensor
 
 from clbench.config import SPLITS
 from clbench.errors import known
+from clbench.scores import scores_in
 from clbench.streams.base import SCENARIOS, Stream, Task
-
-SCORES_OF = {"regression": ("rmse", "r2")} | dict.fromkeys(
-    ("task", "domain", "class"), ("accuracy", "f1_micro", "f1_macro")
-)
-"""Which scores a scenario's outputs can be given."""
 
 Problem = tuple[str, str, str]
 """A rule, what was got, and what to do."""
@@ -153,7 +149,7 @@ def _score_problems(stream: Stream) -> Iterator[Problem]:
             "Write ('accuracy',).",
         )
         return
-    fitting = SCORES_OF[stream.scenario]
+    fitting = scores_in(stream.scenario)
     wrong = [str(name) for name in stream.scores if name not in fitting]
     if wrong:
         rule = f"A stream's scores must be known ones of the {stream.scenario} scenario"

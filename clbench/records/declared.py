@@ -1,0 +1,77 @@
+"""What a metric is: a formula, declared once with its orientation and its heading in tables."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+OF_A_RUN = ("matrix", "initial", "curve", "stage", "step", "gaps")
+OF_A_PAIR = ("diagonal", "reference")
+"""What a formula may be computed from, by the names of its parameters: one run's scores, or R[j,j] of a run
+and of the reference run (joint, or else cumulative) of the same seed and setting, `[tasks]` each."""
+
+Formula = TypeVar("Formula", bound=Callable[..., float])
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of continual learning, a column of `runs.csv`.
+
+    Args:
+        name: of the column.
+        formula: a function of some of `OF_A_RUN`, or of `OF_A_PAIR`.
+        higher_is_better: whether more of it is better.
+        heading: in the tables of a sweep, which leave out a metric without.
+        heading_of_losses: that of its negative, which tables show where scores are losses with their sign
+            turned; empty to show the metric itself.
+    """
+
+    name: str
+    formula: Callable[..., float]
+    higher_is_better: bool
+    heading: str = ""
+    heading_of_losses: str = ""
+
+    @functools.cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """What the formula is computed from."""
+        return tuple(inspect.signature(self.formula).parameters)
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether it compares a run with the reference run, and so is known of a sweep only."""
+        return "reference" in self.inputs
+
+    def of(self, values: Mapping[str, Any]) -> float:
+        """Return the metric, given all that it may be computed from."""
+        return float(self.formula(*(values[name] for name in self.inputs)))
+
+
+METRICS: dict[str, Metric] = {}
+"""Every metric that is declared, by name, in the order of the columns."""
+
+
+def metric(
+    *, higher_is_better: bool, heading: str = "", heading_of_losses: str = ""
+) -> Callable[[Formula], Formula]:
+    """Declare a formula as the metric of its name (see `Metric`); one's own may be declared again.
+
+    Raises:
+        ValueError: the name is taken, or a parameter is nothing that a metric can be computed from.
+    """
+
+    def declare(formula: Formula) -> Formula:
+        found = Metric(formula.__name__, formula, higher_is_better, heading, heading_of_losses)
+        if not (set(found.inputs) <= set(OF_A_RUN) or set(found.inputs) <= set(OF_A_PAIR)):
+            rule = f"A metric must be of {', '.join(OF_A_RUN)}; or of {' and '.join(OF_A_PAIR)}"
+            raise ValueError(f"{rule}; got {found.name}({', '.join(found.inputs)}). Name its parameters so.")
+        there = METRICS.get(found.name)
+        if there and there.formula.__module__.startswith("clbench."):
+            raise ValueError(f"A metric's name must be free; got {found.name}. Call it otherwise.")
+        METRICS[found.name] = found
+        return formula
+
+    return declare
