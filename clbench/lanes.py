@@ -1,64 +1,29 @@
 """Parts as lanes: what varies between the runs of one program becomes a tensor `[lane]`.
 
-A part's fields of type `float` (also inside nested parts and tuples of parts) may vary, unless they are
-declared `structural`; all other fields are structure, and runs of different structure train in different
-programs.
+A part's fields of type `float` (also inside nested parts and tuples of parts) may vary, unless they declare
+`per_lane=False`; all other fields are structure, and runs of different structure train in different programs.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
-import sys
 from collections.abc import Sequence
-from types import SimpleNamespace, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 import torch
 
 from clbench.config import fingerprint
+from clbench.fields import lane_fields
 
 P = TypeVar("P")
-
-
-def structural(default: float) -> Any:
-    """Return a dataclass field of a number that lanes of one program agree on.
-
-    Args:
-        default: the field's.
-    """
-    return dataclasses.field(default=default, metadata={"per_lane": False})
 
 
 def varies(part: object, name: str) -> bool:
     """Tell whether a field of a part holds a number that lanes may disagree on."""
     value = getattr(part, name)
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return numeric and name in number_fields(type(part))
-
-
-@functools.cache
-def number_fields(kind: type) -> frozenset[str]:
-    """Return the fields of a class whose type is `float`, or `float` and `None`, however it is written."""
-    free = [item.name for item in dataclasses.fields(kind) if item.metadata.get("per_lane", True)]
-    return frozenset(name for name in free if _is_number(_hint(kind, name)))
-
-
-def _is_number(hint: Any) -> bool:
-    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return float in kinds and set(kinds) <= {float, type(None)}
-
-
-def _hint(kind: type, name: str) -> Any:
-    """Return a field's type, read where its class was written; None for a text that names nothing there."""
-    owner = next(base for base in kind.__mro__ if name in base.__dict__.get("__annotations__", {}))
-    field = SimpleNamespace(__annotations__={name: owner.__annotations__[name]})
-    written_in = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
-    try:
-        return get_type_hints(field, dict(written_in), dict(vars(owner)))[name]
-    except Exception:  # known to type checkers only, or inside a function, or no type at all
-        return None
+    return numeric and name in lane_fields(type(part))
 
 
 def structure(part: object) -> str:

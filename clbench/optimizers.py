@@ -6,7 +6,6 @@ and share one call; elementwise arithmetic keeps every lane's bits independent o
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +14,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from clbench.fields import Part, number
+
 State = dict[str, Tensor]
 
 
-class Optimizer(ABC):
+class Optimizer(Part, ABC):
     """An optimiser's recipe: a frozen dataclass with at least `lr` and `reset`."""
+
+    KEY: ClassVar[str] = "optimizer"
 
     lr: float
     reset: bool
@@ -31,22 +34,6 @@ class Optimizer(ABC):
     @abstractmethod
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return a function that takes one step, in place on `theta` `[lane, padded]` and `state`."""
-
-    def problems(self) -> list[str]:
-        """Return one line per field that is out of bounds."""
-        found = []
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            found.append(
-                f"The learning rate must be finite and above 0; got optimizer.lr={self.lr}. Try 0.001."
-            )
-        for name in ("momentum", "weight_decay", "eps", "beta1", "beta2", "lr_decay"):
-            value = getattr(self, name, 0.0)
-            if not (math.isfinite(value) and value >= 0):
-                found.append(f"optimizer.{name} must be finite and at least 0; got optimizer.{name}={value}.")
-        for name in ("momentum", "beta1", "beta2"):
-            if getattr(self, name, 0.0) >= 1:
-                found.append(f"optimizer.{name} must be below 1; got optimizer.{name}={getattr(self, name)}.")
-        return found
 
 
 @dataclass(frozen=True)
@@ -62,9 +49,9 @@ class SGD(Optimizer):
         reset: start with fresh momentum at every switch of tasks.
     """
 
-    lr: float = 0.01
-    momentum: float = 0.0
-    weight_decay: float = 0.0
+    lr: float = number(0.01, above=0)
+    momentum: float = number(0.0, low=0, below=1)
+    weight_decay: float = number(0.0, low=0)
     reset: bool = False
 
     def init(self, theta: Tensor) -> State:
@@ -101,11 +88,11 @@ class Adam(Optimizer):
         reset: start with fresh moments and t = 0 at every switch of tasks.
     """
 
-    lr: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    lr: float = number(0.001, above=0)
+    beta1: float = number(0.9, low=0, below=1)
+    beta2: float = number(0.999, low=0, below=1)
+    eps: float = number(1e-8, low=0)
+    weight_decay: float = number(0.0, low=0)
     reset: bool = False
 
     KERNEL: ClassVar[Callable[..., None]] = torch._fused_adam_
@@ -149,7 +136,7 @@ class AdamW(Adam):
         reset: start with fresh moments and t = 0 at every switch of tasks.
     """
 
-    weight_decay: float = 0.01
+    weight_decay: float = number(0.01, low=0)
 
     KERNEL: ClassVar[Callable[..., None]] = torch._fused_adamw_
 
@@ -168,10 +155,10 @@ class Adagrad(Optimizer):
         reset: start with s = 0 at every switch of tasks.
     """
 
-    lr: float = 0.01
-    lr_decay: float = 0.0
-    eps: float = 1e-10
-    weight_decay: float = 0.0
+    lr: float = number(0.01, above=0)
+    lr_decay: float = number(0.0, low=0)
+    eps: float = number(1e-10, low=0)
+    weight_decay: float = number(0.0, low=0)
     reset: bool = False
 
     def init(self, theta: Tensor) -> State:

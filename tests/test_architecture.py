@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "clbench"
 
 LAYERS = (
-    ("errors", "config", "sources", "digests", "scores"),
+    ("errors", "fields", "config", "sources", "digests", "scores"),
     ("lanes", "streams"),
     ("models", "optimizers"),
     ("context",),
@@ -33,6 +33,7 @@ WITHOUT_TORCH = (
     "figures",
     "report",
     "errors",
+    "fields",
     "config",
     "sources",
     "digests",

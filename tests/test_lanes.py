@@ -5,7 +5,8 @@ import importlib
 import pytest
 from test_engine_invariants import assert_same_bits, make, results
 
-from clbench.lanes import number_fields, stack, structure
+from clbench.fields import lane_fields
+from clbench.lanes import stack, structure
 from clbench.penalty import Group
 from clbench.strategies import Regularized
 
@@ -13,7 +14,7 @@ FIELDS = """
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Optional, Union
 
-from clbench.lanes import structural
+from clbench.fields import number
 from clbench.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Own(Inherited):
     maybe: Optional[int] = 1
     several: tuple[float, ...] = (1.0,)
     unknown: "Unknown" = 1.0
-    agreed: float = structural(1.0)
+    agreed: float = number(1.0, per_lane=False)
 
     def start(self, context):
         return {"anchor": context.initial_theta()}
@@ -63,7 +64,7 @@ def own(request, tmp_path, monkeypatch):
 
 
 def test_a_field_varies_by_its_type_however_that_is_written(own):
-    assert number_fields(own) == NUMBERS
+    assert lane_fields(own) == NUMBERS
     assert structure(own(lam=1.0, alias=3.0)) == structure(own())
     assert structure(own(count=2)) != structure(own()) != structure(own(several=(2.0,)))
     assert structure(own(agreed=2.0)) != structure(own())

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor
 
-from clbench.lanes import structural
+from clbench.fields import number
 from clbench.models.base import Layout, Parameter
 
 SCALES = ("sum", "mean", "fan")
@@ -35,7 +35,7 @@ class Group:
     lam: float = 1.0
     anchor: str | None = None
     penalised: bool = True
-    learning_rate: float = structural(1.0)
+    learning_rate: float = number(1.0, low=0, per_lane=False)
     frozen: str = "never"
 
     def matches(self, parameter: Parameter) -> bool:

@@ -1,0 +1,273 @@
+"""Fields that declare what they may be: bounds, choices and what null means stand beside the default.
+
+    @dataclass(frozen=True)
+    class Own(Strategy):
+        lam: float = number(1.0, low=0)
+        per: str = choice("sample", ("sample", "batch"))
+        samples: int | None = count(None, none="all")
+
+One place reads the declarations for error lines, help, and what may vary by lane. Types are those of the
+annotations, however these are written. A field without a declaration may be anything of its type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import MISSING, dataclass
+from types import SimpleNamespace, UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+from clbench.errors import known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration(ABC):
+    """What a value of a field must be; of a field that holds a tuple, each of its items.
+
+    Args:
+        none: what null stands for; null is refused where this is empty.
+        unit: of the value.
+        help: what the field means; the class's docstring says it where this is empty.
+        per_lane: whether a `float` may differ between the lanes of one program.
+    """
+
+    none: str = ""
+    unit: str = ""
+    help: str = ""
+    per_lane: bool = True
+
+    @abstractmethod
+    def accepts(self, value: object) -> bool:
+        """Tell whether a value other than null is in order."""
+
+    @abstractmethod
+    def rule(self) -> str:
+        """Return what a value must be, as it follows «must be»."""
+
+    def advice(self, default: object) -> str:
+        """Return how an error's line ends."""
+        return "Correct it." if default is MISSING else f"Correct it; the default is {shown(default)}."
+
+    def problem(self, place: str, value: object, default: object = MISSING) -> Iterator[str]:
+        """Yield the line (rule; got; what to do) for a value at `place`, if it is not in order."""
+        if value is None and self.none or value is not None and self.accepts(value):
+            return
+        null = f", or null for {self.none}" if self.none else ""
+        yield f"{place} must be {self.rule()}{null}; got {place}={shown(value)}. {self.advice(default)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Declaration):
+    """A finite number within bounds: `low` and `high` belong to it, `above` and `below` do not."""
+
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether it is a finite number within the bounds."""
+        return (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def rule(self) -> str:
+        """Return the bounds."""
+        bounds = (
+            ("at least", self.low),
+            ("above", self.above),
+            ("at most", self.high),
+            ("below", self.below),
+        )
+        return " and ".join(["finite", *(f"{word} {bound:g}" for word, bound in bounds if bound is not None)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count(Declaration):
+    """A whole number of at least `low`."""
+
+    low: int = 1
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether it is a whole number within the bound."""
+        return isinstance(value, int) and not isinstance(value, bool) and value >= self.low
+
+    def rule(self) -> str:
+        """Return the bound."""
+        return f"a whole number of at least {self.low}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Declaration):
+    """One of some known names."""
+
+    choices: Collection[str]
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether it is a known name."""
+        return isinstance(value, str) and value in self.choices
+
+    def rule(self) -> str:
+        """Return that it is a name; `advice` lists them."""
+        return "a known name"
+
+    def advice(self, default: object) -> str:
+        """Return the known names."""
+        return known(self.choices)
+
+
+def number(
+    default: Any = MISSING,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    none: str = "",
+    unit: str = "",
+    help: str = "",  # noqa: A002 - the word of argparse and Hydra
+    per_lane: bool = True,
+) -> Any:
+    """Return a dataclass field of a finite number (or a tuple of them), see `Number` and `Declaration`."""
+    bounds = {"low": low, "high": high, "above": above, "below": below}
+    return declared(default, Number(**bounds, none=none, unit=unit, help=help, per_lane=per_lane))
+
+
+def count(default: Any = MISSING, low: int = 1, *, none: str = "", unit: str = "", help: str = "") -> Any:  # noqa: A002
+    """Return a dataclass field of a whole number (or a tuple of them), see `Count` and `Declaration`."""
+    return declared(default, Count(low=low, none=none, unit=unit, help=help))
+
+
+def choice(default: Any, choices: Collection[str], *, none: str = "", help: str = "") -> Any:  # noqa: A002
+    """Return a dataclass field of a name (or a tuple of them), see `Choice` and `Declaration`."""
+    return declared(default, Choice(choices=choices, none=none, help=help))
+
+
+def declared(default: Any, declaration: Declaration) -> Any:
+    """Return a dataclass field with a declaration of any kind."""
+    return dataclasses.field(default=default, metadata={"declaration": declaration})
+
+
+class Part:
+    """What is configured: a frozen dataclass, whose fields declare what they may be.
+
+    `problems` reads the declarations. A class adds its rules over several fields in `cross_problems`.
+    """
+
+    KEY: ClassVar[str]
+    """Where the part stands in a configuration."""
+
+    def problems(self) -> list[str]:
+        """Return one line (rule; got; what to do) per broken rule."""
+        return field_problems(self, self.KEY)
+
+    def cross_problems(self, key: str) -> Iterable[str]:
+        """Return one line per broken rule over several fields; called where each by itself is in order.
+
+        Args:
+            key: where the part stands, such as `strategy` or `strategy.importance`.
+        """
+        return ()
+
+
+def field_problems(part: Any, key: str) -> list[str]:
+    """Return one line for every value of a part, and of the parts in its fields, that breaks a rule.
+
+    Args:
+        part: a dataclass; rules over several fields are a `Part`'s.
+        key: where the part stands: `strategy.lam` is the field `lam` of the part at `strategy`.
+    """
+    found: list[str] = []
+    for item in dataclasses.fields(part):
+        value, place = getattr(part, item.name), f"{key}.{item.name}"
+        if declaration := declaration_of(item):
+            found += _value_problems(type(part), item, declaration, value, place)
+        for index, inner in enumerate(value) if isinstance(value, (list, tuple)) else [("", value)]:
+            if dataclasses.is_dataclass(inner) and not isinstance(inner, type):
+                found += _inner_problems(inner, f"{place}.{index}".removesuffix("."))
+    return found or list(part.cross_problems(key) if isinstance(part, Part) else ())
+
+
+def _value_problems(
+    kind: type, item: dataclasses.Field[Any], declaration: Declaration, value: object, place: str
+) -> Iterator[str]:
+    if value is None or not is_several(kind, item.name):
+        yield from declaration.problem(place, value, item.default)
+    elif isinstance(value, (list, tuple)):
+        of_items = dataclasses.replace(declaration, none="")
+        for index, single in enumerate(value):
+            yield from of_items.problem(f"{place}.{index}", single)
+    else:
+        yield f"{place} must be a list; got {place}={shown(value)}. Write {place}=[{shown(value)}]."
+
+
+def _inner_problems(part: Any, place: str) -> list[str]:
+    """Return the problems of a part within another; a class's own `problems` answers for it."""
+    if isinstance(part, Part) and type(part).problems is not Part.problems:
+        return part.problems()
+    return field_problems(part, place)
+
+
+def declaration_of(item: dataclasses.Field[Any]) -> Declaration | None:
+    """Return what a dataclass's field declares, if it does."""
+    return item.metadata.get("declaration")
+
+
+@functools.cache
+def lane_fields(kind: type) -> frozenset[str]:
+    """Return the fields of a class that lanes may disagree on: of type `float`, or `float` and `None`."""
+    found = set()
+    for item in dataclasses.fields(kind):
+        kinds = set(alternatives(type_of(kind, item.name)))
+        declaration = declaration_of(item)
+        if float in kinds <= {float, type(None)} and (declaration is None or declaration.per_lane):
+            found.add(item.name)
+    return frozenset(found)
+
+
+@functools.cache
+def is_several(kind: type, name: str) -> bool:
+    """Tell whether a field holds a tuple."""
+    return any((get_origin(one) or one) is tuple for one in alternatives(type_of(kind, name)))
+
+
+@functools.cache
+def type_of(kind: type, name: str) -> Any:
+    """Return a field's type, read where its class was written; None for a text that names nothing there."""
+    owner = owner_of(kind, name)
+    field = SimpleNamespace(__annotations__={name: owner.__annotations__[name]})
+    written_in = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
+    try:
+        return get_type_hints(field, dict(written_in), dict(vars(owner)))[name]
+    except Exception:  # known to type checkers only, or inside a function, or no type at all
+        return None
+
+
+def owner_of(kind: type, name: str) -> type:
+    """Return the class that wrote a field down last."""
+    return next(base for base in kind.__mro__ if name in base.__dict__.get("__annotations__", {}))
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """Return the kinds that a field accepts: the members of a union, or the one."""
+    return get_args(hint) if isinstance(hint, UnionType) or get_origin(hint) is Union else (hint,)
+
+
+def shown(value: object) -> str:
+    """Return a value as it is typed."""
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(shown, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
