@@ -95,17 +95,18 @@ class Number(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class Count(Declaration):
-    """A whole number of at least `low`."""
+    """A whole number of at least `low`; of any size where that is None."""
 
-    low: int = 1
+    low: int | None = 1
 
     def accepts(self, value: object) -> bool:
         """Tell whether it is a whole number within the bound."""
-        return isinstance(value, int) and not isinstance(value, bool) and value >= self.low
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and (self.low is None or value >= self.low)
 
     def rule(self) -> str:
         """Return the bound."""
-        return f"a whole number of at least {self.low}"
+        return "a whole number" + ("" if self.low is None else f" of at least {self.low}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,14 @@ def number(
     return declared(default, Number(**bounds, none=none, unit=unit, help=help, per_lane=per_lane))
 
 
-def count(default: Any = MISSING, low: int = 1, *, none: str = "", unit: str = "", help: str = "") -> Any:  # noqa: A002
+def count(
+    default: Any = MISSING,
+    low: int | None = 1,
+    *,
+    none: str = "",
+    unit: str = "",
+    help: str = "",  # noqa: A002
+) -> Any:
     """Return a dataclass field of a whole number (or a tuple of them), see `Count` and `Declaration`."""
     return declared(default, Count(low=low, none=none, unit=unit, help=help))
 

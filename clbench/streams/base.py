@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from clbench.config import derive_seed
+from clbench.fields import Part
 
 SCENARIOS = ("task", "domain", "class", "regression")
 
@@ -80,18 +82,16 @@ class Stream:
         return tuple(self.inputs.shape[1:])
 
 
-class StreamSource(ABC):
+class StreamSource(Part, ABC):
     """A stream's recipe: a frozen dataclass that builds the `Stream` of a seed."""
+
+    KEY: ClassVar[str] = "stream"
 
     def __post_init__(self) -> None:
         """Turn lists, as a configuration gives them, into tuples."""
         for name, value in vars(self).items():
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
-
-    def problems(self) -> list[str]:
-        """Return one line (rule; got; what to do) per field out of bounds; called before training."""
-        return []
 
     def data_version(self) -> str:
         """Return a digest of the files that are read, so that stages stored from other contents don't count.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +14,8 @@ from torch import Tensor
 
 from clbench.digests import digest_files
 from clbench.errors import ConfigurationError
+from clbench.fields import choice, count, number
 from clbench.streams.base import StreamSource, generator
-from clbench.streams.bounds import choice_problems, count_problems, number_problems
 from clbench.streams.idx import load_mnist, mnist_files, mnist_folder
 from clbench.streams.rotation import rotate
 from clbench.streams.sampling import draw_stratified
@@ -94,48 +95,46 @@ class ImageSource(StreamSource):
         root: folder of MNIST's IDX files, gzipped or not; null for the environment's CLBENCH_DATA.
     """
 
-    source: str = "digits"
-    scenario: str = "domain"
-    val: float = 0.125
-    samples: int | None = None
-    padding: int = 0
-    mean: float = 0.0
-    std: float = 1.0
+    source: str = choice("digits", SOURCES)
+    scenario: str = choice("domain", SCENARIOS)
+    val: float = number(0.125, low=0, below=1)
+    samples: int | None = count(None, none="all")
+    padding: int = count(0, 0)
+    mean: float = number(0.0)
+    std: float = number(1.0, above=0)
     root: str | None = None
 
     @abstractmethod
     def smallest_task(self) -> int:
         """Return how many training samples the smallest task has, before `samples` limits them."""
 
-    def image_problems(self) -> list[str]:
-        """Return a line for every rule that the shared fields break, the files' faults included."""
-        found = choice_problems("source", self.source, SOURCES)
-        found += choice_problems("scenario", self.scenario, SCENARIOS)
-        found += number_problems("val", self.val, low=0.0, high=1.0, exclusive="high")
-        if self.samples is not None:
-            found += count_problems("samples", self.samples)
-        found += count_problems("padding", self.padding, minimum=0)
-        found += number_problems("mean", self.mean)
-        found += number_problems("std", self.std, low=0.0, exclusive="low")
-        if self.source == "mnist":
-            try:
-                load_mnist(mnist_folder(self.root))
-            except ConfigurationError as error:
-                found += error.problems
-        return found
+    def task_problems(self, key: str) -> Iterable[str]:
+        """Return a line for every rule over the fields that a kind of stream has of its own."""
+        return ()
 
-    def size_problems(self) -> list[str]:
-        """Return a line when a task has too few training samples; only for otherwise right fields."""
+    def cross_problems(self, key: str) -> Iterable[str]:
+        """Return a line for every rule that the files or several fields break."""
+        return [*self.task_problems(key), *self._file_problems()] or self._size_problems(key)
+
+    def _file_problems(self) -> Iterable[str]:
+        if self.source != "mnist":
+            return ()
+        try:
+            load_mnist(mnist_folder(self.root))
+        except ConfigurationError as error:
+            return error.problems
+        return ()
+
+    def _size_problems(self, key: str) -> list[str]:
+        """Return a line when a task has too few training samples."""
         available = self.smallest_task()
         if self.samples is not None and self.samples > available:
             return [
-                f"Every task must have the training samples asked for; got stream.samples={self.samples} "
-                f"where the smallest task has {available} beside stream.val={self.val}. Lower them."
+                f"Every task must have the training samples asked for; got {key}.samples={self.samples} "
+                f"where the smallest task has {available} beside {key}.val={self.val}. Lower them."
             ]
         if not available:
-            return [
-                f"Every task must have training samples; got none beside stream.val={self.val}. Lower it."
-            ]
+            return [f"Every task must have training samples; got none beside {key}.val={self.val}. Lower it."]
         return []
 
     def data_version(self) -> str:

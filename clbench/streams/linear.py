@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from clbench.config import SPLITS
+from clbench.fields import count, number
 from clbench.streams.base import Stream, StreamSource, Task, generator
-from clbench.streams.bounds import count_problems, number_problems
 
 
 @dataclass(frozen=True)
@@ -29,25 +29,13 @@ class LinearRegression(StreamSource):
         noise: standard deviation of the noise, in all splits.
     """
 
-    features: int = 200
-    train: int = 20
-    val: int = 100
-    test: int = 100
-    weight: float = 0.01
-    bias: float = 0.05
-    noise: float = 0.01
-
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        return [
-            *count_problems("features", self.features),
-            *count_problems("train", self.train),
-            *count_problems("val", self.val, minimum=0),
-            *count_problems("test", self.test),
-            *number_problems("weight", self.weight),
-            *number_problems("bias", self.bias),
-            *number_problems("noise", self.noise, low=0.0),
-        ]
+    features: int = count(200)
+    train: int = count(20)
+    val: int = count(100, 0)
+    test: int = count(100)
+    weight: float = number(0.01)
+    bias: float = number(0.05)
+    noise: float = number(0.01, low=0)
 
     def build(self, seed: int) -> Stream:
         """Return the stream of a seed: `inputs` `[samples, features]`, `targets` `[samples, 1]`."""

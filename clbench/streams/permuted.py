@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from clbench.fields import choice, count
 from clbench.streams.base import Stream, Task, generator, task_names
-from clbench.streams.bounds import choice_problems, count_problems
 from clbench.streams.images import CLASSES, ImageSource, task_outputs
 
 PERMUTATIONS = ("random", "fixed")
@@ -30,15 +30,9 @@ class PermutedImages(ImageSource):
         source, scenario, val, samples, padding, mean, std, root: see `ImageSource`.
     """
 
-    tasks: int = 5
+    tasks: int = count(5)
     permute_first: bool = False
-    permutations: str = "random"
-
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        found = [*count_problems("tasks", self.tasks), *self.image_problems()]
-        found += choice_problems("permutations", self.permutations, PERMUTATIONS)
-        return found or self.size_problems()
+    permutations: str = choice("random", PERMUTATIONS)
 
     def smallest_task(self) -> int:
         """Return how many training samples every task has."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from clbench.config import SPLITS
+from clbench.fields import Part, choice, count, number
 from clbench.streams.base import Stream, StreamSource, Task, generator
-from clbench.streams.bounds import choice_problems, count_problems, is_finite, number_problems
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "line": lambda x: x,
@@ -27,7 +27,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(Part):
     """A noisy function on a range: y = scale · f(frequency · x) + shift + noise · ε, ε ~ N(0, 1).
 
     Args:
@@ -37,13 +37,13 @@ class Curve:
         noise: standard deviation of the noise, in all splits.
     """
 
-    function: str = "sin"
-    low: float = -4.0
-    high: float = 0.0
-    scale: float = 1.0
-    shift: float = 0.0
-    frequency: float = 1.0
-    noise: float = 0.1
+    function: str = choice("sin", FUNCTIONS)
+    low: float = number(-4.0)
+    high: float = number(0.0)
+    scale: float = number(1.0)
+    shift: float = number(0.0)
+    frequency: float = number(1.0)
+    noise: float = number(0.1, low=0)
 
     def mean(self, x: Tensor) -> Tensor:
         """Return the function without its noise."""
@@ -54,18 +54,13 @@ class Curve:
         x = self.low + (self.high - self.low) * torch.rand(count, 1, generator=generator)
         return x, self.mean(x) + self.noise * torch.randn(count, 1, generator=generator)
 
-    def problems(self, name: str) -> list[str]:
-        """Return a line for every rule that the field `stream.<name>` breaks."""
-        found = choice_problems(f"{name}.function", self.function, FUNCTIONS)
-        for field in ("low", "high", "scale", "shift", "frequency"):
-            found += number_problems(f"{name}.{field}", getattr(self, field))
-        found += number_problems(f"{name}.noise", self.noise, low=0.0)
-        if is_finite(self.low) and is_finite(self.high) and self.low >= self.high:
-            found.append(
-                f"A range must go up; got stream.{name}.low={self.low} and stream.{name}.high={self.high}. "
-                f"Set stream.{name}.low below stream.{name}.high."
+    def cross_problems(self, key: str) -> Iterable[str]:
+        """Yield a line where the range is none."""
+        if self.low >= self.high:
+            yield (
+                f"A range must go up; got {key}.low={self.low} and {key}.high={self.high}. "
+                f"Set {key}.low below {key}.high."
             )
-        return found
 
 
 @dataclass(frozen=True)
@@ -82,19 +77,9 @@ class TwoTaskRegression(StreamSource):
 
     a: Curve = Curve()
     b: Curve = Curve(function="cos", low=0.0, high=4.0)
-    train: int = 256
-    val: int = 128
-    test: int = 256
-
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        return [
-            *self.a.problems("a"),
-            *self.b.problems("b"),
-            *count_problems("train", self.train),
-            *count_problems("val", self.val, minimum=0),
-            *count_problems("test", self.test),
-        ]
+    train: int = count(256)
+    val: int = count(128, 0)
+    test: int = count(256)
 
     def build(self, seed: int) -> Stream:
         """Return the stream of a seed: `inputs` and `targets` `[samples, 1]`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from torch import Tensor
 
+from clbench.fields import count, number
 from clbench.streams.base import Stream, Task, task_names
-from clbench.streams.bounds import count_problems, is_finite, number_problems
 from clbench.streams.images import CLASSES, ImageSource, task_outputs
 
 
@@ -27,23 +28,17 @@ class RotatedImages(ImageSource):
         source, scenario, val, samples, padding, mean, std, root: see `ImageSource`.
     """
 
-    tasks: int = 5
-    span: float = 180.0
-    angles: tuple[float, ...] | None = None
+    tasks: int = count(5)
+    span: float = number(180.0, unit="degrees")
+    angles: tuple[float, ...] | None = number(None, none="the span's", unit="degrees")
 
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        found = [*count_problems("tasks", self.tasks), *self.image_problems()]
-        found += number_problems("span", self.span)
-        if self.angles is not None:
-            if not all(is_finite(angle) for angle in self.angles):
-                found.append(f"stream.angles must be finite degrees; got stream.angles={list(self.angles)}.")
-            if len(self.angles) != self.tasks:
-                found.append(
-                    f"stream.angles must name one angle per task; got {len(self.angles)} for "
-                    f"stream.tasks={self.tasks}. Set both alike, or stream.angles=null."
-                )
-        return found or self.size_problems()
+    def task_problems(self, key: str) -> Iterable[str]:
+        """Yield a line where the angles are not one per task."""
+        if self.angles is not None and len(self.angles) != self.tasks:
+            yield (
+                f"{key}.angles must name one angle per task; got {len(self.angles)} for "
+                f"{key}.tasks={self.tasks}. Set both alike, or {key}.angles=null."
+            )
 
     def smallest_task(self) -> int:
         """Return how many training samples every task has."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from clbench.fields import count, number
 from clbench.streams.base import Stream, Task, generator, task_names
-from clbench.streams.bounds import count_problems, number_problems
 from clbench.streams.images import CLASSES, ImageSource, task_outputs
 from clbench.streams.sampling import blur_boundaries
 
@@ -35,31 +35,29 @@ class SplitImages(ImageSource):
         source, scenario, val, samples, padding, mean, std, root: see `ImageSource`.
     """
 
-    tasks: int = 5
+    tasks: int = count(5)
     class_order: str | tuple[int, ...] = "natural"
-    blur: float = 0.0
+    blur: float = number(0.0, low=0, high=1)
 
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        counted = count_problems("tasks", self.tasks)
-        found = [*counted, *self.image_problems(), *self._order_problems()]
-        found += number_problems("blur", self.blur, low=0.0, high=1.0)
-        if not counted and CLASSES % self.tasks:
+    def task_problems(self, key: str) -> list[str]:
+        """Return a line for every rule over tasks, their classes and their boundaries."""
+        found = self._order_problems(key)
+        if CLASSES % self.tasks:
             found.append(
-                f"The {CLASSES} classes must divide among the tasks; got stream.tasks={self.tasks}. "
+                f"The {CLASSES} classes must divide among the tasks; got {key}.tasks={self.tasks}. "
                 "Choose 1, 2, 5 or 10."
             )
         if self.tasks == CLASSES and self.scenario in ("task", "domain"):
             found.append(
                 f"A task of the {self.scenario} scenario must tell at least 2 classes apart; got "
-                f"stream.tasks={self.tasks}. Use fewer tasks or stream.scenario=class."
+                f"{key}.tasks={self.tasks}. Use fewer tasks or {key}.scenario=class."
             )
         if self.blur and self.scenario == "task":
             found.append(
                 "Boundaries can't be blurred in the task scenario, where another task's sample has no right "
-                f"output; got stream.blur={self.blur}. Use the domain or class scenario, or stream.blur=0."
+                f"output; got {key}.blur={self.blur}. Use the domain or class scenario, or {key}.blur=0."
             )
-        return found or self.size_problems()
+        return found
 
     def smallest_task(self) -> int:
         """Return how many training samples the smallest task has (of any class order, if random)."""
@@ -113,12 +111,12 @@ class SplitImages(ImageSource):
             return None
         return min((task + 2) * size, CLASSES)
 
-    def _order_problems(self) -> list[str]:
+    def _order_problems(self, key: str) -> list[str]:
         if self.class_order in ORDERS:
             return []
         if isinstance(self.class_order, tuple) and sorted(map(str, self.class_order)) == list("0123456789"):
             return []
         return [
-            f"stream.class_order must be natural, random or the labels 0 to {CLASSES - 1}, each once; got "
-            f"stream.class_order={self.class_order}."
+            f"{key}.class_order must be natural, random or the labels 0 to {CLASSES - 1}, each once; got "
+            f"{key}.class_order={self.class_order}."
         ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from clbench.config import SPLITS
+from clbench.fields import count, number
 from clbench.streams.base import Stream, StreamSource, Task, generator, task_names
-from clbench.streams.bounds import count_problems, number_problems
 
 PADDING, UNKNOWN = 0, 1
 WORDS_BEFORE = ("<pad>", "<unk>")
@@ -50,55 +51,39 @@ class SyntheticText(StreamSource):
         noise: share of the documents whose label is drawn anew.
     """
 
-    classes: int = 42
-    vocabulary: int = 200
-    tasks: int = 2
-    train: int = 2048
-    val: int = 512
-    test: int = 512
-    shortest: int = 14
-    longest: int = 24
-    skew: float = 1.0
-    pair_shift: float = 0.5
-    word_shift: float = 0.5
-    prior_shift: float = 0.5
-    noise: float = 0.0
+    classes: int = count(42, 2)
+    vocabulary: int = count(200, unit="tokens")
+    tasks: int = count(2)
+    train: int = count(2048, unit="documents")
+    val: int = count(512, 0, unit="documents")
+    test: int = count(512, unit="documents")
+    shortest: int = count(14, unit="tokens")
+    longest: int = count(24, unit="tokens")
+    skew: float = number(1.0, low=0)
+    pair_shift: float = number(0.5, low=0, high=1)
+    word_shift: float = number(0.5, low=0, high=1)
+    prior_shift: float = number(0.5, low=0, high=1)
+    noise: float = number(0.0, low=0, high=1)
 
     @property
     def markers(self) -> int:
         """How many marker words there are."""
         return math.ceil((1 + math.sqrt(1 + 4 * self.classes)) / 2)
 
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        found = [
-            *count_problems("classes", self.classes, minimum=2),
-            *count_problems("vocabulary", self.vocabulary),
-            *count_problems("tasks", self.tasks),
-            *count_problems("train", self.train),
-            *count_problems("val", self.val, minimum=0),
-            *count_problems("test", self.test),
-            *count_problems("shortest", self.shortest),
-            *count_problems("longest", self.longest),
-            *number_problems("skew", self.skew, low=0.0),
-        ]
-        for name in ("pair_shift", "word_shift", "prior_shift", "noise"):
-            found += number_problems(name, getattr(self, name), low=0.0, high=1.0)
-        if found:
-            return found
-        least = 2 * self.markers - 1
+    def cross_problems(self, key: str) -> Iterable[str]:
+        """Yield a line where documents or the vocabulary are too short for the markers of so many classes."""
+        least, words = 2 * self.markers - 1, len(WORDS_BEFORE) + self.markers + 2
         if not least <= self.shortest <= self.longest:
-            found.append(
+            yield (
                 f"Documents must hold {self.markers} markers and fillers between ({least} tokens), "
-                f"and lengths must go up; got stream.shortest={self.shortest} and "
-                f"stream.longest={self.longest}."
+                f"and lengths must go up; got {key}.shortest={self.shortest} and "
+                f"{key}.longest={self.longest}. Lengthen them."
             )
-        if self.vocabulary < len(WORDS_BEFORE) + self.markers + 2:
-            found.append(
+        if self.vocabulary < words:
+            yield (
                 f"The vocabulary must hold padding, unknown, {self.markers} markers and 2 fillers; got "
-                f"stream.vocabulary={self.vocabulary}. Use at least {len(WORDS_BEFORE) + self.markers + 2}."
+                f"{key}.vocabulary={self.vocabulary}. Use at least {words}."
             )
-        return found
 
     def build(self, seed: int) -> Stream:
         """Return the stream of a seed: `inputs` int64 `[documents, longest]` and `targets` `[documents]`."""

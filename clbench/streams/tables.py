@@ -15,7 +15,6 @@ from torch import Tensor
 from clbench.config import SPLITS
 from clbench.errors import ConfigurationError, known, raise_together
 from clbench.streams.base import generator, task_names
-from clbench.streams.bounds import number_problems
 from clbench.streams.names import NameColumn, in_order
 from clbench.streams.readers import FILE, READERS, ROW, place_of, read_table
 from clbench.streams.sampling import draw_stratified
@@ -44,12 +43,12 @@ class Tables:
     notes: list[str]
 
 
-def path_problems(path: str | Sequence[str] | None) -> list[str]:
-    """Return a line when the field `stream.path` names no file."""
+def path_problems(path: str | Sequence[str] | None, key: str) -> list[str]:
+    """Return a line when the field `path` of the stream at `key` names no file."""
     if path and all(isinstance(item, str) and item for item in _listed(path)):
         return []
     return [
-        f"stream.path must name a file, or a list of one file per task; got stream.path={path}. "
+        f"{key}.path must name a file, or a list of one file per task; got {key}.path={path}. "
         f"{known(READERS)}"
     ]
 
@@ -143,20 +142,6 @@ def encode_labels(tables: Sequence[TaskTable], column: str) -> tuple[list[Tensor
         )
     number_of = {name: number for number, name in enumerate(classes)}
     return [torch.tensor([number_of[name] for name in names]) for names in columns], classes
-
-
-def share_problems(val: float, test: float) -> list[str]:
-    """Return a line for every rule that the shares of the splits break."""
-    found = [
-        *number_problems("val", val, low=0.0, high=1.0, exclusive="high"),
-        *number_problems("test", test, low=0.0, high=1.0, exclusive="low high"),
-    ]
-    if not found and val + test >= 1:
-        found.append(
-            "Shares must leave training rows; got "
-            f"stream.val={val} and stream.test={test}. Let them add up to less than 1."
-        )
-    return found
 
 
 def _listed(path: str | Sequence[str] | None) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,8 @@ import pandas as pd
 import torch
 
 from clbench.errors import ConfigurationError
+from clbench.fields import choice, shown
 from clbench.streams.base import Stream
-from clbench.streams.bounds import choice_problems
 from clbench.streams.readers import FILE, ROW, place_of
 from clbench.streams.standardisation import standardise
 from clbench.streams.tables import TaskTable, encode_labels, paths_of, read_tasks
@@ -42,20 +43,18 @@ class TabularFile(FileSource):
 
     target: str = "target"
     features: tuple[str, ...] | None = None
-    kind: str = "classification"
+    kind: str = choice("classification", KINDS)
     standardise_target: bool = False
 
-    def field_problems(self) -> list[str]:
-        """Return a line for an unknown kind and for features that can't be."""
-        found = choice_problems("kind", self.kind, KINDS)
-        if self.features is not None and not self.features:
-            found.append("stream.features must name columns, or be null for all; got stream.features=[].")
-        if self.features is not None and self.target in self.features:
-            found.append(
+    def column_problems(self, key: str) -> Iterable[str]:
+        """Yield a line for features that can't be."""
+        if self.features == ():
+            yield f"{key}.features must name columns; got {key}.features=[]. Name one, or use null for all."
+        if self.target in (self.features or ()):
+            yield (
                 "The target must not be among the features; got "
-                f"stream.target={self.target} and stream.features={list(self.features)}. Leave it out."
+                f"{key}.target={self.target} and {key}.features={shown(self.features)}. Leave it out."
             )
-        return found
 
     def read(self, owner: int) -> Reading:
         """Return the stream: `inputs` `[rows, features]`, `targets` `[rows]` or `[rows, 1]`."""

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from clbench.errors import ConfigurationError
+from clbench.fields import choice, count
 from clbench.streams.base import Stream
-from clbench.streams.bounds import choice_problems, count_problems
 from clbench.streams.readers import place_of
 from clbench.streams.tables import TaskTable, encode_labels, paths_of, read_tasks
 from clbench.streams.user_files import FileSource, Reading
@@ -50,21 +50,11 @@ class TextFile(FileSource):
 
     text: str = "text"
     label: str = "label"
-    longest: int = 64
-    least_count: int = 1
-    words: int | None = None
-    vocabulary: str = "first"
-    unit: str = "word"
-
-    def field_problems(self) -> list[str]:
-        """Return a line for every count that is out of bounds and every unknown name."""
-        return [
-            *count_problems("longest", self.longest),
-            *count_problems("least_count", self.least_count),
-            *([] if self.words is None else count_problems("words", self.words)),
-            *choice_problems("vocabulary", self.vocabulary, VOCABULARIES),
-            *choice_problems("unit", self.unit, UNITS),
-        ]
+    longest: int = count(64, unit="tokens")
+    least_count: int = count(1)
+    words: int | None = count(None, none="all")
+    vocabulary: str = choice("first", VOCABULARIES)
+    unit: str = choice("word", UNITS)
 
     def read(self, owner: int) -> Reading:
         """Return the stream: `inputs` int64 `[rows, length]` and `targets` `[rows]`."""

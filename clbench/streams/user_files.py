@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,8 +13,9 @@ from torch import Tensor
 from clbench.config import SPLITS
 from clbench.digests import digest_files
 from clbench.errors import ConfigurationError
+from clbench.fields import count, number
 from clbench.streams.base import Stream, StreamSource, Task
-from clbench.streams.tables import TaskTable, divide, path_problems, paths_of, share_problems
+from clbench.streams.tables import TaskTable, divide, path_problems, paths_of
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,13 @@ class FileSource(StreamSource):
     path: str | tuple[str, ...] | None = None
     task: str | None = None
     split: str | None = None
-    val: float = 0.1
-    test: float = 0.2
-    split_seed: int | None = 0
+    val: float = number(0.1, low=0, below=1)
+    test: float = number(0.2, above=0, below=1)
+    split_seed: int | None = count(0, low=None, none="the run's seed")
 
-    @abstractmethod
-    def field_problems(self) -> list[str]:
-        """Return a line for every rule that the fields of this kind of file break."""
+    def column_problems(self, key: str) -> Iterable[str]:
+        """Return a line for every rule over the columns that a kind of file has of its own."""
+        return ()
 
     @abstractmethod
     def read(self, owner: int) -> Reading:
@@ -62,9 +63,14 @@ class FileSource(StreamSource):
             ConfigurationError: with one line per fault of a file.
         """
 
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values or the files break; log how files are understood."""
-        found = [*path_problems(self.path), *share_problems(self.val, self.test), *self.field_problems()]
+    def cross_problems(self, key: str) -> list[str]:
+        """Return a line for every rule that several fields or the files break; log how these are read."""
+        found = [*path_problems(self.path, key), *self.column_problems(key)]
+        if self.val + self.test >= 1:
+            found.append(
+                f"Shares must leave training rows; got {key}.val={self.val} and {key}.test={self.test}. "
+                "Let them add up to less than 1."
+            )
         if found:
             return found
         try:
