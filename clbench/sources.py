@@ -18,7 +18,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 
-ABOVE_TRAINING = ("analysis", "app.py", "figures", "launcher", "records", "report", "testing")
+ABOVE_TRAINING = ("__init__.py", "analysis", "api", "app.py", "figures", "launcher")
+ABOVE_TRAINING += ("records", "report", "session", "testing")
 """What only starts, records or shows runs."""
 
 LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()

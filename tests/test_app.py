@@ -14,7 +14,7 @@ import pytest
 
 from clbench import app
 from clbench.analysis.study import read_study
-from clbench.launcher import session
+from clbench.session import progress
 
 SMALL = ("training.steps=6", "evaluation.points=2", "model.hidden=[4]", "stream.train=40", "cache=off")
 
@@ -444,10 +444,10 @@ def test_a_part_that_fails_ends_with_one_line_and_the_others_are_whole(clbench, 
 
 
 def test_the_progress_bar_appears_on_a_terminal_only(monkeypatch, capsys):
-    with session.progress(3) as show:
+    with progress.bar(3) as show:
         assert show is None
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with session.progress(3) as show:
+    with progress.bar(3) as show:
         show(0.5, "stage 1 of 2")
 
 

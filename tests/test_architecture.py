@@ -19,7 +19,7 @@ LAYERS = (
     ("ingredients",),
     ("engine",),
     ("records",),
-    ("analysis",),
+    ("session", "analysis"),
     ("figures", "report"),
     ("launcher", "app", "testing", "api"),
 )
