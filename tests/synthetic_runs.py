@@ -8,7 +8,10 @@ import numpy as np
 
 from clbench.engine.results import TRAINING_COLUMNS, RunResult
 from clbench.runs import Run
+from clbench.strategies import Cumulative, Joint, Naive
+from clbench.strategies.base import Strategy
 
+BOUNDS = {"naive": Naive, "joint": Joint, "cumulative": Cumulative}
 SPLITS = ("train", "val", "test")
 
 
@@ -28,12 +31,12 @@ class ToyModel:
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(Strategy):
     """A strategy without λ."""
 
 
 @dataclass(frozen=True)
-class Penalised:
+class Penalised(Strategy):
     """A strategy with λ and a choice of its own."""
 
     lam: float = 1.0
@@ -47,10 +50,13 @@ class ToyOptimizer:
     lr: float = 0.1
 
 
-def make_run(strategy="naive", lam=None, seed=0, stream="toy", **parts) -> Run:
-    """Return a run; `distance=` goes to the strategy, `hidden=` to the model, the rest to the stream."""
+def make_run(strategy="naive", lam=None, seed=0, stream="toy", kind=None, **parts) -> Run:
+    """Return a run; `distance=` goes to the strategy, `hidden=` to the model, the rest to the stream.
+
+    Without λ the strategy's class is the one of `BOUNDS` called `kind`, by default as the strategy, or Plain.
+    """
     own = {"distance": parts.pop("distance")} if "distance" in parts else {}
-    chosen = Plain() if lam is None else Penalised(lam=lam, **own)
+    chosen = BOUNDS.get(kind or strategy, Plain)() if lam is None else Penalised(lam=lam, **own)
     model = ToyModel(parts.pop("hidden")) if "hidden" in parts else ToyModel()
     optimizer = ToyOptimizer(parts.pop("lr")) if "lr" in parts else ToyOptimizer()
     labels = {"strategy": strategy, "stream": stream}

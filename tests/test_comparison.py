@@ -7,6 +7,7 @@ import pytest
 from clbench.analysis import statistics
 from clbench.analysis.comparison import compare_runs
 from clbench.errors import ConfigurationError
+from clbench.records.roles import role_of_label
 
 
 def frame_of(**values):
@@ -16,7 +17,13 @@ def frame_of(**values):
         strategy, _, lam = name.partition("_")
         for seed, score in enumerate(scores):
             rows.append({"run": f"{name}{seed}", "strategy": strategy, "lam": float(lam or "nan")})
-            rows[-1] |= {"seed": seed, "stream": "toy", "status": "done", "acc": score}
+            rows[-1] |= {
+                "role": role_of_label(strategy),
+                "seed": seed,
+                "stream": "toy",
+                "status": "done",
+                "acc": score,
+            }
     return pd.DataFrame(rows)
 
 
@@ -55,7 +62,7 @@ def swept(seeds=4, lams=(1, 2), width=None):
     runs["val_accuracy_A"] = [row.lam if row.strategy == "l2" else -row.lam for row in runs.itertuples()]
     runs["test_accuracy_A"] = runs["acc"]
     if width is not None:
-        runs.insert(5, "model.width", width)
+        runs.insert(6, "model.width", width)
     return runs
 
 
@@ -83,6 +90,17 @@ def test_more_lambdas_and_more_contexts_leave_a_families_p_alone():
         table.loc[table["family"] > 0, key].reset_index(drop=True),
         alone.loc[alone["family"] > 0, key].reset_index(drop=True),
     )
+
+
+def test_a_strategy_of_naives_class_is_the_baseline_whatever_it_is_called():
+    runs = frame_of(mine=[0.1, 0.5, 0.9], l2_10=[0.3, 0.7, 1.2])
+    runs.loc[runs["strategy"] == "mine", "role"] = "naive"
+    assert compare_runs(runs)["difference"].tolist()[1] == pytest.approx((0.2 + 0.2 + 0.3) / 3)
+    assert compare_runs(runs, "l2")["pairs"].tolist() == [3, 0]
+    named = pd.concat([runs, frame_of(naive=[0.0, 0.0, 0.0])], ignore_index=True)
+    assert compare_runs(named)["difference"].tolist()[1] == pytest.approx(
+        (0.3 + 0.7 + 1.2) / 3
+    )  # by its name
 
 
 def test_any_setting_is_a_baseline():
@@ -137,8 +155,8 @@ def test_lost_runs_are_counted():
 
 def test_contexts_are_not_mixed():
     narrow, wide = frame_of(naive=[0.0, 0.1], l2_1=[0.5, 0.6]), frame_of(naive=[0.4, 0.4], l2_1=[0.5, 0.5])
-    narrow.insert(5, "model.width", 1)
-    wide.insert(5, "model.width", 2)
+    narrow.insert(6, "model.width", 1)
+    wide.insert(6, "model.width", 2)
     table = compare_runs(pd.concat([narrow, wide], ignore_index=True))
     found = table[table["strategy"] == "l2"].set_index("model.width")["difference"]
     assert found.to_dict() == pytest.approx({1: 0.5, 2: 0.1})

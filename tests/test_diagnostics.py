@@ -185,7 +185,9 @@ def test_a_task_that_came_for_free_need_not_be_learned(tmp_path):
 def test_joint_need_not_learn_in_later_stages(tmp_path):
     outcome = outcome_of(None)
     outcome.matrix[0][1] = outcome.matrix[1][1] = 0.4  # learned in stage 0, and no better afterwards
-    assert findings_of(tmp_path, {("joint", None, 0): outcome}) == {}
+    assert findings_of(tmp_path / "a", {("joint", None, 0): outcome}) == {}
+    assert findings_of(tmp_path / "b", {("mine", None, 0): outcome}, kind="joint") == {}
+    assert set(findings_of(tmp_path / "c", {("mine", None, 0): outcome})) == {"stage_without_learning"}
 
 
 def test_a_loss_that_was_never_finite_is_not_laid_to_lambda(tmp_path):

@@ -34,6 +34,14 @@ def test_runs_have_their_kinds(sweep):
     assert runs["acc"].iloc[0] == pytest.approx(np.mean(MATRIX[-1]))
 
 
+def test_a_table_of_times_before_roles_has_those_of_its_labels(sweep):
+    now = clbench.load(sweep).runs
+    assert dict(zip(now["strategy"], now["role"], strict=True)) == {"naive": "naive", "l2": ""}
+    pd.read_csv(sweep / "runs.csv").drop(columns="role").to_csv(sweep / "runs.csv", index=False)
+    before = clbench.load(sweep).runs
+    assert list(before.columns) == list(now.columns) and before["role"].tolist() == now["role"].tolist()
+
+
 def test_losses_of_all_runs_stand_in_one_frame(sweep):
     losses = clbench.load(sweep).losses
     assert list(losses.columns[:8]) == ["run", "strategy", "lam", "seed", "step", "stage", "task", "split"]

@@ -189,9 +189,10 @@ def test_a_sweep_has_a_row_per_run_with_what_varies(tmp_path):
         ],
     )
     header = list(rows[0])
-    assert header[:8] == [
+    assert header[:9] == [
         "run",
         "strategy",
+        "role",
         "lam",
         "seed",
         "stream",
@@ -199,7 +200,7 @@ def test_a_sweep_has_a_row_per_run_with_what_varies(tmp_path):
         "optimizer.lr",
         "status",
     ]
-    assert header[8:14] == [f"train_{metric}_{task}" for metric in ("loss", "accuracy") for task in "AB"] + [
+    assert header[9:15] == [f"train_{metric}_{task}" for metric in ("loss", "accuracy") for task in "AB"] + [
         "val_loss_A",
         "val_loss_B",
     ]
@@ -222,7 +223,7 @@ def test_what_only_one_strategy_has_is_no_column(tmp_path):
             ("b", make_run("l2", 1.0), GOOD, config_of("l2", 1.0, own={"half": True})),
         ],
     )
-    assert list(rows[0])[:6] == ["run", "strategy", "lam", "seed", "stream", "status"]
+    assert list(rows[0])[:7] == ["run", "strategy", "role", "lam", "seed", "stream", "status"]
 
 
 def test_a_field_that_an_older_clbench_did_not_have_is_a_column(tmp_path):
@@ -279,6 +280,31 @@ def test_intransigence_is_paired_with_the_joint_run_of_the_seed(tmp_path):
     assert float(values["n1"]) == pytest.approx(0.8 - 0.85)
     assert float(values["n2"]) == pytest.approx(0.0)  # the joint run of seed 2 has another net
     assert float(values["j0"]) == 0.0
+
+
+def test_roles_are_those_of_the_classes_whatever_strategies_are_called(tmp_path):
+    lower, upper = make_run("my_lower_bound", kind="naive"), make_run("all_data", kind="joint")
+    runs = [("j", upper), ("l", make_run("l2", 1.0)), ("n", lower), ("x", make_run("joint", kind="plain"))]
+    rows = sweep_of(tmp_path, [(name, run, GOOD, config_of()) for name, run in runs])
+    assert [(row["run"], row["role"]) for row in rows] == [
+        ("n", "naive"),
+        ("x", ""),
+        ("l", ""),
+        ("j", "joint"),
+    ]
+    assert [float(row["intransigence"]) for row in rows] == [0.0] * 4
+    assert json.loads((tmp_path / "n" / "summary.json").read_text())["role"] == "naive"
+
+
+def test_runs_of_times_before_roles_have_that_of_their_label(tmp_path):
+    runs = [("n", make_run()), ("l", make_run("l2", 1.0)), ("c", make_run("cumulative"))]
+    sweep_of(tmp_path, [(name, run, GOOD, config_of()) for name, run in runs])
+    for name, _ in runs:
+        path = tmp_path / name / "summary.json"
+        summary = json.loads(path.read_text())
+        del summary["role"]
+        path.write_text(json.dumps(summary))
+    assert [row["role"] for row in rows_of(write_sweep(tmp_path))] == ["naive", "", "cumulative"]
 
 
 def test_without_a_reference_intransigence_is_empty(tmp_path):

@@ -14,9 +14,10 @@ from clbench.analysis.selection import choice_of, chosen_runs
 from clbench.analysis.settings import context_columns, group_by, strategy_columns
 from clbench.analysis.statistics import estimate, holm, iqm, least_p, mean, sign_flip_p
 from clbench.errors import ConfigurationError, known
+from clbench.records.roles import NAIVE
 
 Baseline = str | Mapping[str, Any]
-"""A strategy, or the conditions of a setting: `"naive"`, `{"strategy": "l2", "lam": 1}`."""
+"""A strategy or a role, or the conditions of a setting: `"naive"`, `{"strategy": "l2", "lam": 1}`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class _Setting:
 
 
 def compare_runs(
-    runs: pd.DataFrame, baseline: Baseline = "naive", metric: str | None = None, seed: int = 0
+    runs: pd.DataFrame, baseline: Baseline = NAIVE, metric: str | None = None, seed: int = 0
 ) -> pd.DataFrame:
     """Return, per setting, mean and IQM over seeds and the paired difference from a baseline.
 
@@ -52,9 +53,10 @@ def compare_runs(
 
     Args:
         runs: as in `runs.csv`.
-        baseline: a strategy, at its chosen λ if it has several; or the conditions of one setting, as in
-            claims. A condition on the context, `{"strategy": "naive", "model.hidden": 64}`, makes that
-            context's runs the baseline of all others too.
+        baseline: a strategy, at its chosen λ if it has several, by its name, or by its role where none is
+            called so; or the conditions of one setting, as in claims. A condition on the context,
+            `{"strategy": "naive", "model.hidden": 64}`, makes that context's runs the baseline of all others
+            too.
         metric: a numeric column of `runs.csv`; `acc` by default.
         seed: of the sign patterns, where more than 12 pairs have them drawn.
 
@@ -70,7 +72,7 @@ def compare_runs(
         ConfigurationError: no such column, strategy or setting, or the baseline has several runs per seed.
     """
     metric = metric or "acc"
-    conditions = {"strategy": baseline} if isinstance(baseline, str) else dict(baseline)
+    conditions = _conditions(runs, baseline)
     _check(runs, conditions, metric)
     context, strategy = context_columns(runs), strategy_columns(runs)
     reference, chosen = _reference(runs, conditions).index, chosen_runs(runs).index
@@ -82,6 +84,14 @@ def compare_runs(
         settings = list(_settings(shared, members, chosen, strategy))
         tables.append(_family(settings, beside, metric, seed))
     return pd.concat(tables, ignore_index=True)
+
+
+def _conditions(runs: pd.DataFrame, baseline: Baseline) -> dict[str, Any]:
+    """Return which runs a baseline means."""
+    if not isinstance(baseline, str):
+        return dict(baseline)
+    is_role = baseline not in set(runs["strategy"]) and baseline in set(runs["role"])
+    return {"role" if is_role else "strategy": baseline}
 
 
 def _settings(

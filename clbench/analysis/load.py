@@ -14,10 +14,11 @@ from pyarrow import csv as arrow_csv
 
 from clbench.errors import ConfigurationError
 from clbench.records.files import row_bytes
+from clbench.records.roles import role_of_label
 from clbench.records.run import SUBSET, SUMMARY
 from clbench.records.sweep import read_summaries, settings_of, tabulate
 
-TEXT = ("run", "strategy", "stream", "status", "task", "split")
+TEXT = ("run", "strategy", "role", "stream", "status", "task", "split")
 WHOLE = ("step", "stage")
 
 
@@ -140,11 +141,13 @@ def read_runs(source: Path | io.BytesIO) -> pd.DataFrame:
     """Return `runs.csv` as a frame: `lam` as float (NaN where there is none), names as text."""
     runs = pd.read_csv(
         source,
-        dtype={name: "str" for name in TEXT[:4]} | {"lam": "float64", "seed": "int64"},
+        dtype={name: "str" for name in TEXT[:5]} | {"lam": "float64", "seed": "int64"},
         keep_default_na=False,  # a strategy may be called `none`
         na_values=[""],
-    )
-    return runs.copy()  # one block per type: pandas warns of a column added to a hundred blocks
+    ).copy()  # one block per type: pandas warns of a column added to a hundred blocks
+    if "role" not in runs:
+        runs.insert(list(runs.columns).index("strategy") + 1, "role", runs["strategy"].map(role_of_label))
+    return runs.fillna({"role": ""})
 
 
 def _read_table(path: Path) -> pa.Table:

@@ -7,6 +7,7 @@ import pandas as pd
 from clbench.analysis.findings import Finding, done, listed, name_of, without_lambda
 from clbench.analysis.settings import group_by
 from clbench.analysis.tables import short
+from clbench.records.roles import JOINT
 
 DROWNS = 10.0
 """Norm of the penalty's gradient over the task gradient's, some steps after a switch. Near the optimum of
@@ -22,9 +23,6 @@ LEARNED = 0.01
 
 TRANSFERRED = 0.5
 """A stage need not learn a task whose train loss already lies below this share of that at initialisation."""
-
-REFERENCE = "joint"
-"""Its later stages go on with the same data, and need not learn anything new."""
 
 
 def gradient_ratios(training: pd.DataFrame) -> pd.DataFrame:
@@ -81,8 +79,8 @@ def stage_without_learning(runs: pd.DataFrame, losses: pd.DataFrame) -> list[Fin
     found = []
     for shared, rows in group_by(done(runs), without_lambda(runs)):
         for stage in sorted({stage for name in rows["run"] for stage in stuck.get(name, ())}):
-            if shared["strategy"] == REFERENCE and stage > 0:
-                continue
+            if stage > 0 and (rows["role"] == JOINT).all():
+                continue  # its later stages go on with the same data, and need not learn anything new
             is_stuck = rows["run"].map(lambda name, stage=stage: stage in stuck.get(name, ()))
             learning = rows[~is_stuck].groupby("seed")["lam"].min()
             frozen = rows["lam"] > rows["seed"].map(learning)

@@ -150,6 +150,7 @@ def summarise(
     summary = {
         "run": name,
         "strategy": labels.get("strategy", type(run.strategy).__name__),
+        "role": run.strategy.role,
         "lam": float(lam) if isinstance(lam, (int, float)) else None,
         "seed": run.seed,
         "stream": labels.get("stream", type(run.stream).__name__),

@@ -13,13 +13,11 @@ from typing import Any
 from clbench.records.columns import final_columns
 from clbench.records.files import row_bytes, write_whole
 from clbench.records.metrics import METRICS, relative_metrics
+from clbench.records.roles import ORDER, REFERENCES, role_of_label
 from clbench.records.run import SUMMARY
 
 SECTIONS = ("stream", "model", "strategy", "optimizer", "training", "evaluation", "device")
 """Parts of a configuration whose values become columns where they vary; threads never change a result."""
-
-REFERENCES = ("joint", "cumulative")
-"""Strategies against which intransigence is measured, the first that a sweep has."""
 
 
 def write_sweep(folder: Path | str) -> Path:
@@ -62,7 +60,8 @@ def read_summaries(folder: Path) -> list[dict[str, Any]]:
     for place in find_runs(folder):
         summary = json.loads((place / SUMMARY).read_text(encoding="utf-8"))
         name = place.relative_to(folder).as_posix()
-        found.append(summary | {"run": place.name if name == "." else name})
+        role = summary.get("role", role_of_label(summary["strategy"]))
+        found.append(summary | {"run": place.name if name == "." else name, "role": role})
     return found
 
 
@@ -92,7 +91,7 @@ def tabulate(summaries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
         for summary in summaries
         for final in final_columns(summary["tasks"], summary["splits"], summary["scores"])
     )
-    header = ["run", "strategy", "lam", "seed", "stream", *varying, "status", *finals, *METRICS]
+    header = ["run", "strategy", "role", "lam", "seed", "stream", *varying, "status", *finals, *METRICS]
     header += ["steps", "samples", "seconds"]
     if any(row["status"] == "diverged" for row in rows):
         header.append("diverged_after")
@@ -181,9 +180,9 @@ def _part(name: str, config: Mapping[str, Any]) -> tuple[str, str]:
 def _references(summaries: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[float]]:
     """Return R*[j,j] of the reference runs, by what they share with the runs they are paired with."""
     return {
-        (summary["strategy"], summary["provenance"]["setting_hash"]): summary["diagonal"]
+        (summary["role"], summary["provenance"]["setting_hash"]): summary["diagonal"]
         for summary in summaries
-        if summary["strategy"] in REFERENCES and summary.get("diagonal")
+        if summary["role"] in REFERENCES and summary.get("diagonal")
     }
 
 
@@ -192,16 +191,15 @@ def _relative_metrics(
 ) -> dict[str, float]:
     """Return what compares a run with the reference of the same seed and setting, nothing without one."""
     ours, setting = summary.get("diagonal"), summary["provenance"]["setting_hash"]
-    for strategy in REFERENCES:
-        if ours and (reference := references.get((strategy, setting))):
+    for role in REFERENCES:
+        if ours and (reference := references.get((role, setting))):
             return relative_metrics(ours, reference)
     return {}
 
 
 def _order(row: Mapping[str, Any], varying: Iterable[str]) -> tuple[Any, ...]:
     """Return the sort key of a row: naive first, references last, λ and seed as numbers."""
-    strategy = row["strategy"]
-    place = {"naive": 0, "joint": 3, "cumulative": 2}.get(strategy, 1)
+    place, strategy = ORDER.index(row["role"]), row["strategy"]
     own = tuple(_comparable(row.get(name)) for name in varying if name.startswith("strategy."))
     others = tuple(_comparable(row.get(name)) for name in varying if not name.startswith("strategy."))
     lam = row["lam"] if row["lam"] is not None else -1.0
