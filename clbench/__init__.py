@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # names for type checkers and editors; libraries are loaded when a name is first used
     from clbench.api.results import Results, load
+    from clbench.api.runs import run
     from clbench.config import Evaluation, Training
     from clbench.errors import ConfigurationError
     from clbench.runs import Run
 
-__all__ = ["ConfigurationError", "Evaluation", "Results", "Run", "Training", "load"]
+__all__ = ["ConfigurationError", "Evaluation", "Results", "Run", "Training", "load", "run"]
 
 _PLACES = {
     "ConfigurationError": "clbench.errors",
@@ -34,6 +35,7 @@ _PLACES = {
     "Run": "clbench.runs",
     "Training": "clbench.config",
     "load": "clbench.api.results",
+    "run": "clbench.api.runs",
 }
 _MODULES = ("importance", "models", "optimizers", "penalty", "strategies", "streams", "testing")
 

@@ -62,6 +62,7 @@ def test_a_wheel_holds_the_configuration_and_no_tests(wheel):
     for file in (ROOT / "experiments").glob("*.yaml"):
         assert f"clbench/experiments/{file.name}" in found
     assert "hydra_plugins/clbench_lanes/__init__.py" in found
+    assert "clbench/py.typed" in found and "clbench/report/sheet.html.j2" in found
     assert "hydra_plugins/__init__.py" not in found  # a namespace that other plugins share
     assert {name.split("/")[0] for name in found} == {"clbench", "hydra_plugins"}
     assert not [name for name in found if name.endswith(".pyc")]

@@ -38,7 +38,7 @@ def train_jobs(
     entries = (Entry(run, job.folder, job.config, job.log) for run, job in zip(runs, jobs, strict=True))
     session = Session(entries)
     if sweep is not None:
-        raise_together(session.mixing_problems(sweep))
+        raise_together(session.mixing_problems(sweep, "hydra.sweep.dir"))
     if begin is not None:
         begin()
     first = jobs[0].config

@@ -85,12 +85,23 @@ def _by_name(files: RunFiles) -> Iterator[tuple[str, str]]:
 
 
 def own_config(run: Run) -> dict[str, Any]:
-    """Return a run's fields as a configuration, for runs that did not come from Hydra."""
-    found: dict[str, Any] = {}
-    for part in PARTS:
-        value = getattr(run, part)
-        found[part] = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else str(value)
+    """Return a run's fields as a configuration names them, for runs that did not come from Hydra."""
+    found = {part: _node(getattr(run, part)) for part in PARTS}
+    for plain in ("training", "evaluation"):
+        del found[plain]["_target_"]
     return {**found, "seed": run.seed, "device": run.device}
+
+
+def _node(value: Any) -> Any:
+    """Return a part as its node of a configuration: its class as `_target_`, its fields, at any depth."""
+    if dataclasses.is_dataclass(value):
+        fields = {item.name: _node(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {"_target_": f"{type(value).__module__}.{type(value).__qualname__}"} | fields
+    if isinstance(value, Mapping):
+        return {str(key): _node(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_node(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 @functools.cache

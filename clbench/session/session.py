@@ -71,11 +71,12 @@ class Session:
         ingredients = Ingredients()
         self.files = {folder: ingredients.of_run(entry.run) for folder, entry in self.entries.items()}
 
-    def mixing_problems(self, sweep: Path) -> Iterable[str]:
+    def mixing_problems(self, sweep: Path, name: str) -> Iterable[str]:
         """Yield a line where runs of other data or code, which nobody asks for again, would share our table.
 
         Args:
             sweep: the folder of the table.
+            name: how it was given.
         """
         now = contents(self.files.values())
         others = other_provenances(sweep, self.entries)
@@ -84,7 +85,7 @@ class Session:
             names = " and ".join(dict.fromkeys(chain.from_iterable(changed)))
             yield (
                 "Runs of one sweep must be of the same data and code; got "
-                f"{len(changed)} in hydra.sweep.dir={sweep} from before {names} changed. "
+                f"{len(changed)} in {name}={sweep} from before {names} changed. "
                 "Choose another folder, or ask for those runs again as well."
             )
 
