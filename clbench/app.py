@@ -20,9 +20,9 @@ from omegaconf import DictConfig
 
 from clbench.launcher import places
 from clbench.launcher.arguments import for_hydra
+from clbench.launcher.destinations import OWNERS, length_problems
 from clbench.launcher.explain import explain
-from clbench.launcher.jobs import OWNERS, Job, length_problems
-from clbench.launcher.lanes import current_job
+from clbench.launcher.jobs import Job, current_job
 from clbench.launcher.leftovers import remove_untrained
 from clbench.launcher.objective import preset_problems, search_problem
 from clbench.launcher.present import BAD_CONFIGURATION, Present, show
@@ -107,8 +107,9 @@ def main() -> None:
 
 def path_problems(error: Exception) -> list[str]:
     """Return the line for a folder that Hydra couldn't make since its name is too long."""
-    is_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
-    return length_problems(Path(error.filename)) if is_long else []
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return length_problems(Path(error.filename))
+    return []
 
 
 def _end_if(problems: Sequence[str]) -> None:

@@ -102,6 +102,12 @@ def test_nothing_below_the_top_knows_hydra(module):
     assert not {name for name in imports(MODULES[module]) if name.split(".")[0] in ("hydra", "omegaconf")}
 
 
+@pytest.mark.parametrize("module", [name for name in INNER if "hydra_jobs" not in name])
+def test_a_door_is_the_only_way_into_hydra_jobs(module):
+    door = "clbench.launcher.hydra_jobs"
+    assert {name for name in imports(MODULES[module]) if door in name} <= {door, f"{door}.run_jobs"}
+
+
 def test_the_rules_would_see_a_fault(tmp_path):
     file = tmp_path / "bad.py"
     file.write_text("import torch.nn\ndef f():\n    from clbench.app import main\n    import hydra\n")

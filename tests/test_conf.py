@@ -13,11 +13,11 @@ from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from clbench.launcher import places
-from clbench.launcher.compose import Composer, number
-from clbench.launcher.jobs import build_run, problems_of
+from clbench.launcher.building import build_run, problems_of
+from clbench.launcher.hydra_jobs.templates import Composer
 from clbench.launcher.schema import PARTS
 from clbench.launcher.sweep import Sweep
 
@@ -66,7 +66,7 @@ def test_every_study_says_what_it_is_and_none_of_its_jobs_is_wrong(loader, study
     assert len(jobs) > 10
     composer = Composer(loader, config)
     for job in sample(jobs, 1):
-        plain = OmegaConf.to_container(composer.compose(job), resolve=False)
+        plain = OmegaConf.to_container(composer.compose(0, job), resolve=False)
         del plain["hydra"]
         found = problems_of(plain)
         if found and all(line.startswith("MNIST needs the folder") for line in found):
@@ -162,9 +162,9 @@ def assert_equal(loader, master, jobs):
     """Compare the YAML of whole configurations, Hydra's own node included."""
     composer = Composer(loader, master)
     for place, job in enumerate(jobs):
-        ours, theirs = composer.compose(job), loader.load_sweep_config(master, list(job))
-        number(ours, place)
-        number(theirs, place)
+        ours, theirs = composer.compose(place, job), loader.load_sweep_config(master, list(job))
+        with open_dict(theirs):
+            theirs.hydra.job.id = theirs.hydra.job.num = place
         assert OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs), job
     assert jobs
 
@@ -177,5 +177,5 @@ def test_equal_choices_are_composed_by_hydra_once(loader, monkeypatch):
         type(loader), "load_sweep_config", lambda self, *given: calls.append(given) or real(self, *given)
     )
     for seed, name in itertools.product(range(20), ("l2", "ewc")):
-        composer.compose([f"strategy={name}", f"strategy.lam={seed / 4}", f"seed={seed}"])
+        composer.compose(0, [f"strategy={name}", f"strategy.lam={seed / 4}", f"seed={seed}"])
     assert len(calls) == 2

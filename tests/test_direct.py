@@ -9,7 +9,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.test_utils.test_utils import SweepTaskFunction
 from omegaconf import OmegaConf
 
-from clbench.launcher import forms, places
+from clbench.launcher import places
+from clbench.launcher.hydra_jobs import forms
 from clbench.launcher.jobs import Job
 
 FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")
@@ -163,7 +164,7 @@ def test_texts_are_printed_as_omegaconf_prints_them(text):
 @pytest.mark.parametrize(
     "path", [("a",), ("deep", "b"), ("deep", "c"), ("list", "0", "x"), ("list", "1", "y")]
 )
-def test_a_filled_form_is_the_printed_page(value, path):
+def test_a_filled_form_is_the_printed_document(value, path):
     items = [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
     content = {"a": 1, "deep": {"b": [1, 2], "c": {"d": 3}}, "list": items, "z": "end"}
     form = forms.Form(content, [path, ("z",)])

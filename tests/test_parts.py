@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from clbench.errors import ConfigurationError
-from clbench.launcher.jobs import Builder
+from clbench.launcher.building import Builder
 from clbench.launcher.parts import locate, make_part
 from clbench.strategies.base import Strategy
 

@@ -15,7 +15,7 @@ from test_records import GOOD, config_of, make_result, make_run
 
 from clbench.analysis.settings import context_columns, varying_columns
 from clbench.ingredients import Ingredients
-from clbench.launcher.jobs import build_run
+from clbench.launcher.building import build_run
 from clbench.models.sequence import SequenceClassifier
 from clbench.records import write_run, write_sweep
 from clbench.records.run import losses_bytes

@@ -14,8 +14,9 @@ from clbench.api.results import Results, load
 from clbench.config import fingerprint
 from clbench.engine import find_problems
 from clbench.errors import raise_together
+from clbench.launcher.building import part_kinds
+from clbench.launcher.destinations import folder_problems
 from clbench.launcher.folders import readable
-from clbench.launcher.jobs import folder_problems, part_kinds
 from clbench.records import write_sweep
 from clbench.records.provenance import PARTS, own_config
 from clbench.runs import Run

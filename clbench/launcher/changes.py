@@ -65,5 +65,6 @@ def _plain(text: str) -> str:
     """Return a value so that equal ones are spelled alike: `[16,8]` and `[16, 8]`, 0.1 and 1e-1."""
     override = parsed(f"value={text}")
     value = text if override is None else override.value()
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return repr(float(value)) if is_number else repr(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return repr(float(value))
+    return repr(value)

@@ -223,7 +223,8 @@ def _bounds(config: DictConfig | None, right: Sequence[str], wrong: Sequence[str
     keys = [_key(word) for word in right]
     if config is None or not any("." in key or key == "device" for key in keys):
         return []
-    from clbench.launcher.jobs import plain_task, problems_of
+    from clbench.launcher.building import problems_of
+    from clbench.launcher.jobs import plain_task
 
     fits = not any(key.partition(".")[0] in ("stream", "model") for key in wrong)
     found = problems_of(plain_task(config), fits)

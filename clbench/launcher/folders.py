@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -37,11 +37,21 @@ def labels(config: Mapping[str, Any], choices: Mapping[str, Any], overrides: lis
     return found
 
 
-def typed(overrides: ListConfig) -> list[str]:
+def typed(overrides: Sequence[str]) -> list[str]:
     """Return `hydra.overrides.task` as typed, without resolving `${…}` in it."""
-    lines = OmegaConf.to_container(overrides, resolve=False)
-    assert isinstance(lines, list)
-    return [str(line) for line in lines]
+    lines = OmegaConf.to_container(overrides, resolve=False) if OmegaConf.is_config(overrides) else overrides
+    return [str(line) for line in lines or ()]
+
+
+def as_dict(node: Any, resolve: bool) -> dict[str, Any]:
+    """Return a mapping of a configuration as plain data.
+
+    Raises:
+        OmegaConfBaseException: a value is to be resolved and can't be.
+    """
+    plain = OmegaConf.to_container(node, resolve=resolve)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def readable(config: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -86,10 +96,7 @@ def _word(value: object) -> str:
 
 def unresolved(root: DictConfig) -> dict[str, Any]:
     """Return the task configuration as plain data, interpolations left as they stand."""
-    node = OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"])
-    plain = OmegaConf.to_container(node, resolve=False)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    return as_dict(OmegaConf.masked_copy(root, [str(key) for key in root if key != "hydra"]), resolve=False)
 
 
 def resolved(node: DictConfig | ListConfig) -> Any:
@@ -114,9 +121,8 @@ def _resolved_item(node: Any, key: Any, written: Any) -> Any:
 
 def _task(root: DictConfig) -> dict[str, Any]:
     """Return the task configuration as plain data: a run's name tells what is run, not how that was said."""
-    written = OmegaConf.to_container(root, resolve=False)
-    assert isinstance(written, dict)
-    return {str(key): _resolved_item(root, key, item) for key, item in written.items() if key != "hydra"}
+    written = as_dict(root, resolve=False)
+    return {key: _resolved_item(root, key, item) for key, item in written.items() if key != "hydra"}
 
 
 def _names(root: DictConfig, config: Mapping[str, Any]) -> dict[str, str]:

@@ -1,29 +1,21 @@
-"""Jobs as the application trains them, and the runs they describe; all problems found before any training."""
+"""Jobs as the application trains them: plain data from Hydra's configurations, and what its keys may be."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from clbench.errors import ConfigurationError, known, raise_together
-from clbench.launcher.kinds import field_problems, shown
-from clbench.launcher.objective import name_problems, score_problems
-from clbench.launcher.parts import make_part, plain_fields
+from clbench.errors import known
+from clbench.launcher.folders import as_dict, labels, typed, unresolved
+from clbench.launcher.kinds import shown
+from clbench.launcher.objective import is_tuned
 from clbench.launcher.schema import KEYS, PARTS, TOP
-
-if TYPE_CHECKING:
-    from clbench.runs import Run
-
-LONGEST_NAME = 255
-"""Bytes of a file's or folder's name."""
 
 
 @dataclass(frozen=True)
@@ -47,118 +39,31 @@ class Job:
     tuned: bool = False
 
 
-def build_runs(jobs: Sequence[Job]) -> list[Run]:
-    """Return the run of every job.
+Train = Callable[[Sequence[Job], Callable[[], None] | None], Sequence[Any]]
+"""What trains jobs together: it is given them and `begin`, to be called when no problem was found in any of
+them and before anything trains, and returns each one's score or error."""
+
+
+def current_job(config: DictConfig) -> Job:
+    """Return the job whose `HydraConfig` is current: `${hydra:…}` is resolved against it."""
+    hydra = HydraConfig.get()
+    plain = as_dict(config, resolve=True)
+    names = labels(plain, hydra.runtime.choices, typed(hydra.overrides.task))
+    unused = unused_keys(unresolved(config))
+    return Job(plain, names, Path(hydra.runtime.output_dir), unused=unused, tuned=is_tuned(hydra))
+
+
+def plain_task(config: DictConfig) -> dict[str, Any]:
+    """Return the resolved task of a configuration whose node `hydra` can't be resolved yet.
 
     Raises:
-        ConfigurationError: names all problems of all jobs together.
+        OmegaConfBaseException: an interpolation can't be resolved, or a value is missing.
     """
-    found: list[str] = []
-    runs: list[Run | None] = []
-    build = Builder()
-    for job in jobs:
-        found += key_problems(job.unused)
-        try:
-            runs.append(build.run(job.config, job.labels))
-        except ConfigurationError as error:
-            found += error.problems
-            runs.append(None)
-    from clbench.engine import find_problems
-
-    built = [run for run in runs if run is not None]
-    found += find_problems(built)
-    configs = [job.config for job in jobs]
-    found += machine_problems(configs) + name_problems(configs)
-    for folder in dict.fromkeys(job.folder.parent for job in jobs):
-        found += folder_problems(folder)
-    found += chain.from_iterable(length_problems(job.folder) for job in jobs)
-    if not found:
-        found += twin_problems(jobs, built)
-        found += score_problems((job.config, run) for job, run in zip(jobs, built, strict=True) if job.tuned)
-    raise_together(found)
-    return built
-
-
-def problems_of(config: Mapping[str, Any], fits: bool = True) -> list[str]:
-    """Return a line for every problem of one resolved task configuration.
-
-    Args:
-        config: the configuration, as plain data.
-        fits: whether to look also at how the parts fit each other.
-    """
-    from clbench.engine import find_problems
-
-    of_machine = machine_problems([config]) + name_problems([config])
-    try:
-        run = build_run(config, {})
-    except ConfigurationError as error:
-        return [*error.problems, *of_machine]
-    if fits:
-        return find_problems([run]) + of_machine
-    alone = (run.strategy, run.optimizer, run.training, run.evaluation)
-    return [line for part in alone for line in part.problems()] + of_machine
-
-
-def build_run(config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
-    """Return the run that one resolved configuration describes.
-
-    Raises:
-        ConfigurationError: a part can't be made; bounds are checked by `engine.find_problems`.
-    """
-    return Builder().run(config, labels)
-
-
-def part_kinds() -> dict[str, type]:
-    """Return what each part must be an instance of."""
-    from clbench.models.base import Model
-    from clbench.optimizers import Optimizer
-    from clbench.strategies.base import Strategy
-    from clbench.streams.base import StreamSource
-
-    return {"stream": StreamSource, "model": Model, "strategy": Strategy, "optimizer": Optimizer}
-
-
-class Builder:
-    """Makes the parts of runs; equal configurations give the same (frozen) part."""
-
-    def __init__(self) -> None:
-        self.parts: dict[str, Any] = {}
-
-    def run(self, config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
-        """Return the run of one resolved configuration; see `build_run`."""
-        from clbench.runs import Run
-
-        found: list[str] = []
-        parts: dict[str, Any] = {}
-        for name in (*PARTS, "training", "evaluation"):
-            node = config.get(name)
-            key = name + json.dumps(node, sort_keys=True, default=str)
-            try:
-                if key not in self.parts:
-                    self.parts[key] = self._make(name, node)
-                parts[name] = self.parts[key]
-            except ConfigurationError as error:
-                found += error.problems
-        if lacking := [name for name in ("seed", "device") if config.get(name) is None]:
-            found.append(f"A run must have all of its keys; got no {' and no '.join(lacking)}. Give it one.")
-        raise_together(found)
-        return Run(**parts, seed=config["seed"], device=config["device"], labels=dict(labels))
-
-    def _make(self, name: str, node: Any) -> Any:
-        from clbench.config import Evaluation, Training
-
-        if name in ("training", "evaluation"):
-            kind = Training if name == "training" else Evaluation
-            raise_together(field_problems(name, kind, node or {}))
-            return kind(**_tuples(node or {}))
-        blank = dict(node) | dict.fromkeys(plain_fields(node)) if isinstance(node, Mapping) else node
-        like = f"like {name}" + json.dumps(blank, sort_keys=True, default=str)
-        self.parts[like] = make_part(name, node, self.parts.get(like), part_kinds()[name])
-        return self.parts[like]
-
-
-def _tuples(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+    values = {str(key): config[key] for key in config if key in KEYS}
+    return {
+        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for key, value in values.items()
+    }
 
 
 def unused_keys(task: Mapping[str, Any]) -> list[str]:
@@ -184,20 +89,7 @@ def key_problems(unused: Iterable[str]) -> list[str]:
     ]
 
 
-def plain_task(config: DictConfig) -> dict[str, Any]:
-    """Return the resolved task of a configuration whose node `hydra` can't be resolved yet.
-
-    Raises:
-        OmegaConfBaseException: an interpolation can't be resolved, or a value is missing.
-    """
-    values = {str(key): config[key] for key in config if key in KEYS}
-    return {
-        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        for key, value in values.items()
-    }
-
-
-def choice_problems(overrides: Iterable[str]) -> list[str]:
+def override_problems(overrides: Iterable[str]) -> list[str]:
     """Return a line for every key that is taken out, and for every list of choices of one group.
 
     Hydra would lay such choices one over the other.
@@ -213,68 +105,4 @@ def choice_problems(overrides: Iterable[str]) -> list[str]:
         f"Sweep over them: -m {group}={value.strip('[]')}."
         for group, _, value in choices
         if group in PARTS and value.startswith("[")
-    ]
-
-
-OWNERS: dict[Path, Run] = {}
-"""The run of every folder of this command; Hydra's own launchers bring the jobs of a sweep one by one."""
-
-
-def twin_problems(jobs: Sequence[Job], runs: Sequence[Run]) -> list[str]:
-    """Return a line for every folder that unlike runs of a command would share; equal runs are one run."""
-    unlike: dict[Path, int] = {}
-    for job, run in zip(jobs, runs, strict=True):
-        if OWNERS.setdefault(job.folder, run) != run:
-            unlike[job.folder] = unlike.get(job.folder, 1) + 1
-    return [
-        f"Runs that differ must have folders of their own; got {folder} for {count} of them. "
-        "Leave hydra.sweep.subdir out, or put into it what differs: 'hydra.sweep.subdir=seed${seed}'."
-        for folder, count in unlike.items()
-    ]
-
-
-def machine_problems(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for every setting of threads or memory that can't be, or that runs disagree on."""
-    from clbench.engine.memory import parse_bytes
-
-    found = []
-    for name in ("threads", "memory"):
-        values = list(dict.fromkeys(config.get(name) for config in configs))
-        if len(values) > 1:
-            found.append(
-                f"All runs of a sweep share one {name}; got {name}={','.join(map(str, values))}. Choose one."
-            )
-    threads, memory = (configs[0].get(name) for name in ("threads", "memory"))
-    if threads is not None and threads < 1:
-        found.append(f"threads must be at least 1, or null for all; got threads={threads}.")
-    try:
-        parse_bytes(memory)
-    except ConfigurationError as error:
-        found += error.problems
-    return found
-
-
-def length_problems(folder: Path) -> list[str]:
-    """Return a line for every part of a path that is longer than file systems take."""
-    return [
-        f"A folder's name must have at most {LONGEST_NAME} bytes; got {len(os.fsencode(part))} in "
-        f"{part[:40]}…. Choose a shorter hydra.sweep.dir or hydra.sweep.subdir, for one run hydra.run.dir."
-        for part in folder.parts
-        if len(os.fsencode(part)) > LONGEST_NAME
-    ]
-
-
-def folder_problems(folder: Path) -> list[str]:
-    """Return a line if nothing can be written below a folder."""
-    if found := length_problems(folder):
-        return found
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
-        return []
-    reason = "no permission" if place.is_dir() else f"{place} is a file"
-    return [
-        f"The results folder must be one that can be written; got {folder} ({reason}). "
-        "Choose another: hydra.sweep.dir=… for a sweep, hydra.run.dir=… for one run."
     ]

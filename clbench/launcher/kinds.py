@@ -99,8 +99,11 @@ def _is(kind: Any, value: Any) -> bool:
 
 def _item_problems(place: str, values: Iterable[Any], kinds: tuple[Any, ...]) -> Iterable[str]:
     """Yield a line for every item of a list that is of another kind."""
-    for index, value in enumerate(values if kinds else ()):
-        item = kinds[0] if len(kinds) < 2 or kinds[1] is Ellipsis else kinds[min(index, len(kinds) - 1)]
+    if not kinds:
+        return
+    listed = [kind for kind in kinds if kind is not Ellipsis]
+    for index, value in enumerate(values):
+        item = listed[min(index, len(listed) - 1)]
         if is_concrete(item) and not isinstance(value, Mapping):
             names = ", ".join(each.name for each in dataclasses.fields(item))
             yield (
@@ -129,10 +132,10 @@ def _advice(place: str, value: Any, hint: Any) -> str:
 def _read(text: str) -> Any:
     """Return what a text would be in a configuration's file."""
     try:
-        (value,) = OmegaConf.to_container(OmegaConf.create(f"- {text}"))
-        return value
+        items = OmegaConf.to_container(OmegaConf.create(f"- {text}"))
     except (YAMLError, OmegaConfBaseException, ValueError):
         return text
+    return items[0] if isinstance(items, list) and len(items) == 1 else text
 
 
 def shown(value: Any) -> str:

@@ -14,15 +14,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from clbench.launcher.arguments import asks_for_one_run
+from clbench.launcher.building import problems_of
+from clbench.launcher.destinations import folder_problems
 from clbench.launcher.folders import typed, unresolved
-from clbench.launcher.jobs import (
-    choice_problems,
-    folder_problems,
-    key_problems,
-    plain_task,
-    problems_of,
-    unused_keys,
-)
+from clbench.launcher.jobs import key_problems, override_problems, plain_task, unused_keys
 from clbench.launcher.leftovers import missing_folders
 from clbench.launcher.parts import one_line
 
@@ -54,7 +49,7 @@ class Present(Callback):
         Raises:
             SystemExit: problems were printed. (Any other exception of a callback becomes a warning in Hydra.)
         """
-        if found := choice_problems(typed(config.hydra.overrides.task)):
+        if found := override_problems(typed(config.hydra.overrides.task)):
             self._stop(found)
         folder = Path(config.hydra.run.dir).absolute()
         found += folder_problems(folder)

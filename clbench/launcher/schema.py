@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, get_args, get_origin, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -26,8 +27,9 @@ def mutable(kind: type) -> type:
     for item in dataclasses.fields(kind):
         hint = hints[item.name]
         if get_origin(hint) is tuple:
+            values: Any = item.default
             hint = list[get_args(hint)[0]]  # type: ignore[misc]
-            default = dataclasses.field(default_factory=lambda value=item.default: list(value))
+            default: Any = dataclasses.field(default_factory=functools.partial(list, values))
         else:
             default = dataclasses.field(default=item.default)
         fields.append((item.name, hint, default))

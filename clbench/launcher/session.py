@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from clbench.errors import raise_together
-from clbench.launcher.jobs import Job, build_runs
+from clbench.launcher.building import build_runs
+from clbench.launcher.jobs import Job
 from clbench.launcher.objective import objective_of
 
 

@@ -18,11 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from clbench.errors import ConfigurationError, raise_together
+from clbench.launcher.building import problems_of
 from clbench.launcher.changes import changes, is_change
 from clbench.launcher.claims import claim_problems
+from clbench.launcher.destinations import folder_problems
 from clbench.launcher.grammar import parsed, written
 from clbench.launcher.grids import Grid, expand
-from clbench.launcher.jobs import choice_problems, folder_problems, plain_task, problems_of
+from clbench.launcher.jobs import override_problems, plain_task
 from clbench.launcher.places import GROUP
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Sweep:
         folder = Path(self.config.hydra.sweep.dir)
         study = OmegaConf.to_container(self.config, resolve=False).get("study")  # type: ignore[union-attr]
         claims = study.get("claims") if isinstance(study, dict) else None
-        choices = choice_problems(chain.from_iterable(jobs))
+        choices = override_problems(chain.from_iterable(jobs))
         batches = batch_problems(self.max_batch_size)
         raise_together([*choices, *batches, *folder_problems(folder), *claim_problems(claims)])
         if isinstance(study, dict):

@@ -17,9 +17,9 @@ from typing import Any
 
 CLOCKED = {
     "compose": (
-        ("clbench.launcher.lanes", "Lanes.launch"),
+        ("clbench.launcher.launch", "launch"),
         ("clbench.launcher.session", "build_runs"),
-        ("clbench.launcher.direct", "Page.write"),
+        ("clbench.launcher.hydra_jobs.direct", "ComposedJob.write"),
     ),
     "train": (("clbench.engine", "train"),),
     "record": (("clbench.records", "write_run"), ("clbench.records", "write_sweep")),

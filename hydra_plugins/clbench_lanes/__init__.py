@@ -58,13 +58,13 @@ class LanesLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra gives."""
-        from clbench.launcher.lanes import Lanes
-
-        self.lanes = Lanes(hydra_context, task_function, config)
+        self.given = (hydra_context, task_function, config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs and return them in order."""
-        return self.lanes.launch(job_overrides, initial_job_idx)
+        from clbench.launcher.launch import launch
+
+        return launch(*self.given, job_overrides, initial_job_idx)
 
 
 class StudySweeper(Sweeper):

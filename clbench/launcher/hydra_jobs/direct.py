@@ -2,7 +2,7 @@
 
 `run_job` copies and prints each configuration several times, about 20 ms a job. None of that is needed where
 nothing of the user's looks at it: no callbacks of a job, no change of directory, no logging of one's own,
-no `${hydra:…}` in the task's configuration. Elsewhere `lanes.Nest` calls `run_job`.
+no `${hydra:…}` in the task's configuration. Elsewhere `nest` calls `run_job`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from clbench.launcher.compose import Composer, Template, number, override_dirname, task_lines
 from clbench.launcher.folders import folder_name, labels
-from clbench.launcher.forms import Form, to_yaml
+from clbench.launcher.hydra_jobs.forms import Form, to_yaml
+from clbench.launcher.hydra_jobs.templates import Composer, Template, override_dirname, task_lines
 from clbench.launcher.jobs import Job, unused_keys
 from clbench.launcher.objective import is_tuned
 
@@ -31,8 +31,8 @@ LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 
 
 @dataclass(frozen=True)
-class Page:
-    """One job, composed: what its files say.
+class ComposedJob:
+    """One job, and what its files say.
 
     Args:
         job: as the application trains it.
@@ -63,18 +63,22 @@ class Page:
         if self.job.log is not None:
             self.job.log.touch()
 
+    def returned(self, outcome: Any) -> JobReturn:
+        """Return what Hydra expects of a job: what it returned, or the error that it raises."""
+        return DirectReturn(self, outcome)
+
 
 class DirectReturn(JobReturn):
     """A `JobReturn` whose configurations are made when somebody asks for them.
 
     Args:
-        page: the job.
+        composed: the job.
         outcome: what the job returns, or the error that it raises.
     """
 
-    def __init__(self, page: Page, outcome: Any) -> None:
-        super().__init__(overrides=page.overrides, working_dir=os.getcwd())
-        self.page = page
+    def __init__(self, composed: ComposedJob, outcome: Any) -> None:
+        super().__init__(overrides=composed.overrides, working_dir=os.getcwd())
+        self.composed = composed
         self.task_name = JobRuntime.instance().get("name")
         self.status = JobStatus.FAILED if isinstance(outcome, Exception) else JobStatus.COMPLETED
         self._return_value = outcome
@@ -83,14 +87,46 @@ class DirectReturn(JobReturn):
         """Return an attribute; the two configurations are made here."""
         value = object.__getattribute__(self, name)
         if value is None and name == "cfg":
-            value = self.cfg = OmegaConf.create(self.page.task.filled(self.page.task_values))
+            value = self.cfg = OmegaConf.create(self.composed.task.filled(self.composed.task_values))
         if value is None and name == "hydra_cfg":
-            value = self.hydra_cfg = OmegaConf.create(self.page.hydra.filled(self.page.hydra_values))
+            value = self.hydra_cfg = OmegaConf.create(self.composed.hydra.filled(self.composed.hydra_values))
         return value
 
 
-def can_go_direct(context: HydraContext, config: DictConfig) -> bool:
-    """Tell whether nothing but `.hydra/` files would come of calling `run_job` in this sweep."""
+def compose_directly(
+    context: HydraContext,
+    composer: Composer,
+    config: DictConfig,
+    first: int,
+    job_overrides: Sequence[Sequence[str]],
+) -> list[ComposedJob] | None:
+    """Return all jobs of a sweep, nothing written yet; None if one of them has to go through `run_job`.
+
+    Args:
+        context: Hydra's loader and callbacks.
+        composer: of the sweep.
+        config: of the sweep.
+        first: number of the first job.
+        job_overrides: of every job, as typed.
+    """
+    if not _can_go_direct(context, config):
+        return None
+    direct = _Direct(config)
+    found = []
+    for number, overrides in enumerate(job_overrides, first):
+        template, parsed = composer.find(overrides)
+        try:
+            job = None if template is None else direct.job(number, template, parsed)
+        except OmegaConfBaseException:  # Hydra words the same error for its users
+            job = None
+        if job is None:
+            return None
+        found.append(job)
+    return found
+
+
+def _can_go_direct(context: HydraContext, config: DictConfig) -> bool:
+    """Return whether nothing but `.hydra/` files would come of calling `run_job` in this sweep."""
     job_logging = OmegaConf.to_container(config.hydra.job_logging, resolve=False)
     handlers = job_logging.get("handlers") if isinstance(job_logging, dict) else None
     return (
@@ -123,35 +159,24 @@ HYDRA_BLANKS = (
 """What of Hydra's own node differs between the jobs of a template."""
 
 
-class Direct:
-    """Prepares the jobs of one sweep.
+class _Direct:
+    """Composes the jobs of one sweep.
 
     Args:
-        composer: of the sweep.
         config: the configuration of the sweep.
     """
 
-    def __init__(self, composer: Composer, config: DictConfig) -> None:
-        self.composer = composer
+    def __init__(self, config: DictConfig) -> None:
         self.sweep_dir = str(config.hydra.sweep.dir)
         self.tuned = is_tuned(config.hydra)
         self.forms: dict[int, tuple[Form, Form]] = {}
 
-    def pages(self, numbers: Sequence[int], job_overrides: Sequence[Sequence[str]]) -> list[Page] | None:
-        """Return all jobs, nothing written yet; None if one of them has to go through `run_job`."""
-        found = []
-        for job, overrides in zip(numbers, job_overrides, strict=True):
-            template, parsed = self.composer.find(overrides)
-            try:
-                page = None if template is None else self._page(job, template, parsed)
-            except OmegaConfBaseException:  # Hydra words the same error for its users
-                page = None
-            if page is None:
-                return None
-            found.append(page)
-        return found
+    def job(self, number: int, template: Template, overrides: Sequence[Override]) -> ComposedJob | None:
+        """Return one job; None where its configuration reads Hydra's own.
 
-    def _page(self, job: int, template: Template, overrides: Sequence[Override]) -> Page | None:
+        Raises:
+            OmegaConfBaseException: a value doesn't fit its key, or can't be resolved.
+        """
         lines = task_lines(overrides)  # as typed: reading them from the configuration would resolve `${…}`
         values = template.set_values(overrides)
         task_form, hydra_form = self._forms(template)
@@ -167,18 +192,17 @@ class Direct:
         if subdir == "${run_folder:}" and "${" not in name:
             subdir = folder_name(resolved, names)
         else:
-            config = template.fill(overrides)
-            number(config, job)
+            config = template.fill(number, overrides)
             subdir, name = str(OmegaConf.select(config, "hydra.sweep.subdir")), str(config.hydra.job.name)
         folder = Path(os.path.abspath(os.path.join(self.sweep_dir, subdir)))
         dirname = override_dirname(overrides, node["job"]["config"]["override_dirname"])
-        return Page(
+        return ComposedJob(
             job=Job(resolved, names, folder, folder / f"{name}.log", unused_keys(task), self.tuned),
             overrides=lines,
             task=task_form,
             task_values=values,
             hydra=hydra_form,
-            hydra_values=(lines, dirname, str(job), job, str(folder)),
+            hydra_values=(lines, dirname, str(number), number, str(folder)),
         )
 
     def _forms(self, template: Template) -> tuple[Form, Form]:

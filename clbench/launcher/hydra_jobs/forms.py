@@ -1,6 +1,6 @@
 """YAML as OmegaConf prints it, at a fraction of the cost: printed once with blanks, then filled in.
 
-The pages of a sweep's jobs differ in a few values; printing the other two hundred again and again is
+The documents of a sweep's jobs differ in a few values; printing the other two hundred again and again is
 what takes time.
 """
 
@@ -63,11 +63,11 @@ def with_leaf(content: Any, path: Path, value: Any) -> Any:
 
 
 class Form:
-    """A page with blanks.
+    """A document with blanks.
 
     Args:
-        content: plain data of one page.
-        blanks: the leaves that differ between pages: one value, or a list of values, each.
+        content: plain data of one document.
+        blanks: the leaves that differ between documents: one value, or a list of values, each.
     """
 
     def __init__(self, content: Mapping[str, Any], blanks: Sequence[Path]) -> None:
@@ -78,7 +78,7 @@ class Form:
         self.text = to_yaml(content)
 
     def fill(self, values: Sequence[Any]) -> str:
-        """Return the page with its blanks filled, equal to `to_yaml` of the content with these leaves."""
+        """Return the document with its blanks filled, equal to `to_yaml` of the content with these leaves."""
         text = self.text
         for number, value in enumerate(values):
             printed = _printed(value)
@@ -99,7 +99,7 @@ class Form:
         return text
 
     def filled(self, values: Sequence[Any]) -> dict[str, Any]:
-        """Return the page's data with its blanks filled."""
+        """Return the document's data with its blanks filled."""
         content = dict(self.content)
         for path, value in zip(self.blanks, values, strict=True):
             content = with_leaf(content, path, value)

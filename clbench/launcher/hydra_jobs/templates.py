@@ -7,6 +7,7 @@ Whatever isn't plain (dictionaries, deleted keys, hydra's own keys) counts as su
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+
+from clbench.launcher.folders import as_dict
 
 
 @dataclass
@@ -33,8 +36,8 @@ class Template:
     keys: tuple[str, ...]
     task: DictConfig | None = None
 
-    def fill(self, overrides: Sequence[Override]) -> DictConfig:
-        """Set a job's values and what Hydra notes of its overrides; return the shared configuration.
+    def fill(self, job: int, overrides: Sequence[Override]) -> DictConfig:
+        """Set a job's values, and what Hydra notes of it; return the shared configuration.
 
         Raises:
             OmegaConfBaseException: a value doesn't fit its key.
@@ -45,7 +48,7 @@ class Template:
         node = self.config.hydra
         node.overrides.task = task_lines(overrides)
         node.job.override_dirname = override_dirname(overrides, node.job.config.override_dirname)
-        return self.config
+        return _numbered(self.config, job)
 
     def set_values(self, overrides: Sequence[Override]) -> tuple[Any, ...]:
         """Set a job's values in the task's part alone; return them, converted to their keys' types.
@@ -66,9 +69,7 @@ class Template:
 
     def task_container(self, resolve: bool = False) -> dict[str, Any]:
         """Return the task's part of the configuration as plain data, with the values set last."""
-        plain = OmegaConf.to_container(self._own_task(), resolve=resolve)
-        assert isinstance(plain, dict)
-        return {str(key): value for key, value in plain.items()}
+        return as_dict(self._own_task(), resolve)
 
     def _own_task(self) -> DictConfig:
         if self.task is None:
@@ -105,15 +106,13 @@ class Composer:
         self._parsed: dict[str, Override] = {}
         self._groups: dict[str, bool] = {}
 
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """Return a job's own configuration, `hydra` node included."""
+    def compose(self, job: int, overrides: Sequence[str]) -> DictConfig:
+        """Return the configuration of the job of a number, `hydra` node included."""
         template, parsed = self.find(overrides)
-        if template is None:
-            return self.loader.load_sweep_config(self.master, list(overrides))
-        try:
-            return copy.deepcopy(template.fill(parsed))
-        except OmegaConfBaseException:  # Hydra words the same error for its users
-            return self.loader.load_sweep_config(self.master, list(overrides))
+        if template is not None:
+            with contextlib.suppress(OmegaConfBaseException):  # Hydra words the same error for its users
+                return copy.deepcopy(template.fill(job, parsed))
+        return _numbered(self.loader.load_sweep_config(self.master, list(overrides)), job)
 
     def find(self, overrides: Sequence[str]) -> tuple[Template | None, list[Override]]:
         """Return the template of a job, made if need be, and the job's overrides.
@@ -147,7 +146,7 @@ class Composer:
         return self._groups[key]
 
     def _is_plain(self, override: Override) -> bool:
-        """Tell whether an override sets one key to a plain value, which may come after the composition."""
+        """Return whether an override sets one key to a plain value, which may come after the composition."""
         return (
             override.type != OverrideType.DEL
             and override.package is None
@@ -164,8 +163,9 @@ def _is_plain_value(value: object) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def number(config: DictConfig, job: int) -> None:
-    """Note a job's number and id, as Hydra's own launcher does."""
+def _numbered(config: DictConfig, job: int) -> DictConfig:
+    """Return a configuration with a job's number and id noted in it, as Hydra's own launcher does."""
     with open_dict(config):
         config.hydra.job.id = job
         config.hydra.job.num = job
+    return config
