@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from clbench.errors import ConfigurationError
+from clbench.fields import Part, choice, count
 
 SPLITS = ("train", "val", "test")
 HEADS = ("sliced", "separate", "separate_zeros")
@@ -21,7 +22,7 @@ COMPETING = ("seen", "all", "task")
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Part):
     """How long a stage trains.
 
     Args:
@@ -40,42 +41,26 @@ class Training:
             those of a sample's own task, also of samples from a memory.
     """
 
-    steps: int | None = 400
-    epochs: int | None = None
-    batch_size: int = 32
-    last_batch: str = "keep"
-    heads: str = "sliced"
-    outputs: str = "seen"
+    KEY: ClassVar[str] = "training"
 
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        found = []
+    steps: int | None = count(400, none="epochs instead")
+    epochs: int | None = count(None, none="steps instead")
+    batch_size: int = count(32, unit="samples")
+    last_batch: str = choice("keep", ("keep", "drop"))
+    heads: str = choice("sliced", HEADS)
+    outputs: str = choice("seen", COMPETING)
+
+    def cross_problems(self, key: str) -> Iterable[str]:
+        """Yield a line where not exactly one of `steps` and `epochs` is given."""
         if (self.steps is None) == (self.epochs is None):
-            found.append(
-                "Exactly one of training.steps and training.epochs must be set; got "
-                f"training.steps={self.steps} and training.epochs={self.epochs}. Set the other one to null."
+            yield (
+                f"Exactly one of {key}.steps and {key}.epochs must be set; got {key}.steps={self.steps} "
+                f"and {key}.epochs={self.epochs}. Set the other one to null."
             )
-        for name in ("steps", "epochs", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                found.append(f"training.{name} must be at least 1; got training.{name}={value}.")
-        if self.last_batch not in ("keep", "drop"):
-            found.append(
-                "training.last_batch must be keep or drop; got "
-                f"training.last_batch={self.last_batch}. Choose one of the two."
-            )
-        for name, choices in (("heads", HEADS), ("outputs", COMPETING)):
-            value = getattr(self, name)
-            if value not in choices:
-                found.append(
-                    f"training.{name} must be one of {', '.join(choices)}; got training.{name}={value}. "
-                    "Choose one of them."
-                )
-        return found
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Part):
     """When and on what a run is evaluated.
 
     Args:
@@ -88,37 +73,21 @@ class Evaluation:
         outputs: `all` or `seen`: which outputs compete at evaluation in the class-incremental scenario.
     """
 
-    points: int = 20
-    subset: int | None = 128
-    splits: tuple[str, ...] = SPLITS
-    full: tuple[str, ...] = SPLITS
-    outputs: str = "all"
+    KEY: ClassVar[str] = "evaluation"
 
-    def problems(self) -> list[str]:
-        """Return a line for every rule that these values break."""
-        found = []
-        if self.points < 1:
-            found.append(f"evaluation.points must be at least 1; got evaluation.points={self.points}.")
-        if self.subset is not None and self.subset < 1:
-            found.append(
-                "evaluation.subset must be at least 1, or null for whole splits; got "
-                f"evaluation.subset={self.subset}."
-            )
-        for name in ("splits", "full"):
-            unknown = [split for split in getattr(self, name) if split not in SPLITS]
-            if unknown:
-                found.append(
-                    f"evaluation.{name} must name known splits; got {', '.join(unknown)}. "
-                    f"Known: {', '.join(SPLITS)}."
-                )
+    points: int = count(20)
+    subset: int | None = count(128, none="whole splits", unit="samples")
+    splits: tuple[str, ...] = choice(SPLITS, SPLITS)
+    full: tuple[str, ...] = choice(SPLITS, SPLITS)
+    outputs: str = choice("all", ("all", "seen"))
+
+    def cross_problems(self, key: str) -> Iterable[str]:
+        """Yield a line where the test split is missing."""
         if "test" not in self.splits:
-            found.append(
-                "evaluation.splits must contain test, on which runs are compared; got "
-                f"evaluation.splits={list(self.splits)}. Add test."
+            yield (
+                f"{key}.splits must contain test, on which runs are compared; got "
+                f"{key}.splits={list(self.splits)}. Add test."
             )
-        if self.outputs not in ("all", "seen"):
-            found.append(f"evaluation.outputs must be all or seen; got evaluation.outputs={self.outputs}.")
-        return found
 
 
 def describe(value: Any) -> Any:

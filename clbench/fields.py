@@ -43,7 +43,7 @@ class Declaration(ABC):
 
     @abstractmethod
     def accepts(self, value: object) -> bool:
-        """Tell whether a value other than null is in order."""
+        """Tell whether a value, or an item of a list, is in order."""
 
     @abstractmethod
     def rule(self) -> str:
@@ -53,12 +53,16 @@ class Declaration(ABC):
         """Return how an error's line ends."""
         return "Correct it." if default is MISSING else f"Correct it; the default is {shown(default)}."
 
-    def problem(self, place: str, value: object, default: object = MISSING) -> Iterator[str]:
+    def problem(self, place: str, value: object, default: object, is_list: bool) -> Iterator[str]:
         """Yield the line (rule; got; what to do) for a value at `place`, if it is not in order."""
-        if value is None and self.none or value is not None and self.accepts(value):
+        if value is None and self.none:
             return
+        items = value if is_list and isinstance(value, (list, tuple)) else [value]
+        if all(map(self.accepts, items)) and is_list == isinstance(value, (list, tuple)):
+            return
+        rule = f"a list, each item {self.rule()}" if is_list else self.rule()
         null = f", or null for {self.none}" if self.none else ""
-        yield f"{place} must be {self.rule()}{null}; got {place}={shown(value)}. {self.advice(default)}"
+        yield f"{place} must be {rule}{null}; got {place}={shown(value)}. {self.advice(default)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +105,9 @@ class Count(Declaration):
 
     def accepts(self, value: object) -> bool:
         """Tell whether it is a whole number within the bound."""
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return whole and (self.low is None or value >= self.low)
+        if not isinstance(value, int) or isinstance(value, bool):
+            return False
+        return self.low is None or value >= self.low
 
     def rule(self) -> str:
         """Return the bound."""
@@ -200,24 +205,11 @@ def field_problems(part: Any, key: str) -> list[str]:
     for item in dataclasses.fields(part):
         value, place = getattr(part, item.name), f"{key}.{item.name}"
         if declaration := declaration_of(item):
-            found += _value_problems(type(part), item, declaration, value, place)
+            found += declaration.problem(place, value, item.default, is_list(type(part), item.name))
         for index, inner in enumerate(value) if isinstance(value, (list, tuple)) else [("", value)]:
             if dataclasses.is_dataclass(inner) and not isinstance(inner, type):
                 found += _inner_problems(inner, f"{place}.{index}".removesuffix("."))
     return found or list(part.cross_problems(key) if isinstance(part, Part) else ())
-
-
-def _value_problems(
-    kind: type, item: dataclasses.Field[Any], declaration: Declaration, value: object, place: str
-) -> Iterator[str]:
-    if value is None or not is_several(kind, item.name):
-        yield from declaration.problem(place, value, item.default)
-    elif isinstance(value, (list, tuple)):
-        of_items = dataclasses.replace(declaration, none="")
-        for index, single in enumerate(value):
-            yield from of_items.problem(f"{place}.{index}", single)
-    else:
-        yield f"{place} must be a list; got {place}={shown(value)}. Write {place}=[{shown(value)}]."
 
 
 def _inner_problems(part: Any, place: str) -> list[str]:
@@ -245,8 +237,8 @@ def lane_fields(kind: type) -> frozenset[str]:
 
 
 @functools.cache
-def is_several(kind: type, name: str) -> bool:
-    """Tell whether a field holds a tuple."""
+def is_list(kind: type, name: str) -> bool:
+    """Tell whether a field holds a tuple, which is a list where it is configured."""
     return any((get_origin(one) or one) is tuple for one in alternatives(type_of(kind, name)))
 
 

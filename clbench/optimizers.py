@@ -19,6 +19,14 @@ from clbench.fields import Part, number
 State = dict[str, Tensor]
 
 
+def _fused(name: str) -> Callable[..., None]:
+    """Return one of torch's fused kernels, which its own optimisers call and its type stubs leave out."""
+    return getattr(torch, f"_fused_{name}_")
+
+
+_sgd, _adagrad = _fused("sgd"), _fused("adagrad")
+
+
 class Optimizer(Part, ABC):
     """An optimiser's recipe: a frozen dataclass with at least `lr` and `reset`."""
 
@@ -71,7 +79,7 @@ class SGD(Optimizer):
             "maximize": False,
             "is_first_step": False,
         }
-        return lambda: torch._fused_sgd_([theta], [gradient], buffers, **options)
+        return lambda: _sgd([theta], [gradient], buffers, **options)
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class Adam(Optimizer):
     weight_decay: float = number(0.0, low=0)
     reset: bool = False
 
-    KERNEL: ClassVar[Callable[..., None]] = torch._fused_adam_
+    KERNEL: ClassVar[Callable[..., None]] = _fused("adam")
 
     def init(self, theta: Tensor) -> State:
         """Return the two moments and the count of steps."""
@@ -138,7 +146,7 @@ class AdamW(Adam):
 
     weight_decay: float = number(0.01, low=0)
 
-    KERNEL: ClassVar[Callable[..., None]] = torch._fused_adamw_
+    KERNEL: ClassVar[Callable[..., None]] = _fused("adamw")
 
 
 @dataclass(frozen=True)
@@ -177,7 +185,7 @@ class Adagrad(Optimizer):
                 scale = self.lr / (1 + (count[:, None] - 1) * self.lr_decay)
                 theta.sub_(scale * used / (total.sqrt() + self.eps))
             else:
-                torch._fused_adagrad_(
+                _adagrad(
                     [theta],
                     [gradient],
                     [total],

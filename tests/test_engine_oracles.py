@@ -53,7 +53,7 @@ def competing(run, stream, task, stage):
     if choice == "task":
         return stream.tasks[task].outputs
     last = stream.tasks[stage]
-    return (0, stream.outputs if choice == "all" else last.reach or last.outputs[1])
+    return (0, stream.outputs if choice == "all" else last.classes_until or last.outputs[1])
 
 
 def textbook_loss(run, stream, stage, owners, outputs, targets):
@@ -77,7 +77,7 @@ def textbook_lwf(run, stream, stage, outputs, taught):
         heads = [(task.outputs, task.outputs) for task in stream.tasks[:stage]]
     elif stream.scenario == "class":
         past = stream.tasks[stage - 1]
-        old = past.reach or past.outputs[1]  # blurred: all that the teacher had samples of
+        old = past.classes_until or past.outputs[1]  # blurred: all that the teacher had samples of
         first, last = competing(run, stream, stage, stage)
         heads = [((0, old), (0, last if part.new_classes and first == 0 else old))]
     else:
@@ -207,7 +207,7 @@ def test_own_outputs_alone_are_refused_where_boundaries_are_blurred():
     assert "got training.outputs=task with samples of other classes in task 0." in line
     assert find_problems([replace(run, training=Training(outputs="all"))]) == []
     (line,) = Training(outputs="none").problems()
-    assert "must be one of seen, all, task; got training.outputs=none." in line
+    assert "got training.outputs=none. Known: all, seen, task." in line
 
 
 LWF_SCENARIOS = [("task", "seen"), ("domain", "seen"), *(("class", outputs) for outputs in COMPETING)]

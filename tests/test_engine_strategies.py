@@ -180,7 +180,7 @@ def competing_classes(stream, stage, outputs):
     if outputs == "all":
         return list(range(10))
     low = 2 * stage if outputs == "task" else 0
-    early = 0 if stream.tasks[0].reach is None else 2
+    early = 0 if stream.tasks[0].classes_until is None else 2
     return list(range(low, min(2 * stage + 2 + early, 10)))
 
 

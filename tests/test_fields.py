@@ -7,10 +7,12 @@ import importlib
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args, get_origin
 
 import pytest
 import yaml
 
+from clbench.config import Evaluation, Training
 from clbench.fields import (
     Choice,
     Count,
@@ -21,13 +23,13 @@ from clbench.fields import (
     count,
     declaration_of,
     field_problems,
-    is_several,
+    is_list,
     number,
     type_of,
 )
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
-GROUPS = ("optimizer", "stream")
+GROUPS = ("optimizer", "stream", "model")
 REQUIRED = {"pattern": "head.*"}
 
 
@@ -88,12 +90,22 @@ class Outer(Part):
         ),
         ({"steps": 2.0}, "got strategy.steps=2.0."),
         ({"memory": -1}, "strategy.memory must be a whole number of at least 0; got strategy.memory=-1."),
-        ({"sizes": (4, 0)}, "strategy.sizes.1 must be a whole number of at least 1; got strategy.sizes.1=0."),
-        ({"sizes": 4}, "strategy.sizes must be a list; got strategy.sizes=4. Write strategy.sizes=[4]."),
-        ({"angles": [0.0, math.inf]}, "strategy.angles.1 must be finite; got strategy.angles.1=inf."),
+        (
+            {"sizes": (4, 0)},
+            "strategy.sizes must be a list, each item a whole number of at least 1; "
+            "got strategy.sizes=[4,0]. Correct it; the default is [4,4].",
+        ),
+        ({"sizes": 4}, "must be a list, each item a whole number of at least 1; got strategy.sizes=4. "),
+        ({"sizes": None}, "got strategy.sizes=null. "),
+        ({"memory": (3,)}, "got strategy.memory=[3]. "),
+        (
+            {"angles": [0.0, math.inf]},
+            "must be a list, each item finite, or null for the span's; got strategy.angles=[0.0,inf].",
+        ),
         (
             {"splits": ("test", "valid")},
-            "strategy.splits.1 must be a known name; got strategy.splits.1=valid. Known: test, train.",
+            "strategy.splits must be a list, each item a known name; got strategy.splits=[test,valid]. "
+            "Known: test, train.",
         ),
         ({"inner": Inner(word="c")}, "strategy.inner.word must be a known name; got strategy.inner.word=c."),
         ({"inner": Inner(low=2.0)}, "got strategy.inner.low=2.0 and strategy.inner.high=1.0."),
@@ -107,7 +119,7 @@ def test_a_value_out_of_bounds_is_told_in_one_line(fields, line):
 
 
 def test_all_are_told_together_and_what_declares_nothing_may_be_anything():
-    assert len(Outer(lam=-1.0, steps=0, sizes=(0, 0), inner=Inner(word="c")).problems()) == 5
+    assert len(Outer(lam=-1.0, steps=0, sizes=(0, 0), inner=Inner(word="c")).problems()) == 4
     assert Outer().problems() == []
     assert Outer(bare=math.nan, word="any", angles=(0.0, 90.0), sizes=()).problems() == []
 
@@ -128,13 +140,15 @@ def kinds():
         for path in (CONF / group).rglob("*.yaml"):
             found |= set(targets(yaml.safe_load(path.read_text())))
     named = [target.rpartition(".") for target in sorted(found)]
-    return [getattr(importlib.import_module(module), name) for module, _, name in named]
+    made = [getattr(importlib.import_module(module), name) for module, _, name in named]
+    return [*made, Training, Evaluation]
 
 
 KINDS = kinds()
 PLAIN = {
     *(f"{kind}.root" for kind in ("SplitImages", "PermutedImages", "RotatedImages")),
     *(f"{kind}.{name}" for kind in ("TextFile", "TabularFile") for name in ("path", "task", "split")),
+    *("SequenceClassifier.vectors", "Module.factory"),
     *("TextFile.text", "TextFile.label", "TabularFile.target", "TabularFile.features"),
 }
 """Texts that may be anything, such as the name of a file or a column."""
@@ -144,9 +158,9 @@ WRITTEN = {"SplitImages.class_order"}
 
 def held(kind, item):
     """Return the plain types that a field holds, by itself or in a tuple."""
-    hints = [alternatives(hint) for hint in alternatives(type_of(kind, item.name))]
-    inner = [getattr(hint, "__args__", (hint,)) for hints_ in hints for hint in hints_]
-    return {one for args in inner for one in args}
+    hints = alternatives(type_of(kind, item.name))
+    items = [get_args(hint) if get_origin(hint) is tuple else (hint,) for hint in hints]
+    return {one for held_by in items for one in held_by}
 
 
 FIELDS = [(kind, item) for kind in KINDS for item in dataclasses.fields(kind)]
@@ -158,7 +172,8 @@ def wrong_values(declaration):
     if isinstance(declaration, Choice):
         return ["no such name", ""]
     if isinstance(declaration, Count):
-        return [declaration.low - 1, declaration.low + 0.5, True, "3", math.nan, *_null(declaration)]
+        low = [] if declaration.low is None else [declaration.low - 1]
+        return [*low, (declaration.low or 0) + 0.5, True, "3", math.nan, *_null(declaration)]
     assert isinstance(declaration, Number)
     tiny = 1e-9
     edges = [
@@ -182,11 +197,11 @@ def test_every_field_of_every_part_refuses_what_it_may_not_be(kind, item):
         assert named or not plain, "a number or a name declares nothing"
         return
     required = {name: REQUIRED[name] for name in REQUIRED if name in kind.__dataclass_fields__}
-    several, place = is_several(kind, item.name), f"key.{item.name}"
+    place, listed = f"key.{item.name}", is_list(kind, item.name)
     assert not any(place in line for line in field_problems(kind(**required), "key"))
     for value in wrong_values(declaration):
-        part = dataclasses.replace(kind(**required), **{item.name: (value,) if several else value})
+        part = dataclasses.replace(kind(**required), **{item.name: (value,) if listed else value})
         (line,) = field_problems(part, "key")
         typed = "null" if value is None else "true" if value is True else value
-        assert f"got {place}{'.0' if several else ''}={typed}" in line
+        assert f"got {place}={f'[{typed}]' if listed else typed}" in line
         assert line.startswith(place) and line.endswith(".") and line.count("; got ") == 1

@@ -269,7 +269,7 @@ def test_a_broken_field_is_one_line(model, said):
 def test_problems_are_told_together_and_a_good_model_has_none():
     assert MLP().problems(make_stream()) == []
     assert MLP(hidden=(), init="zeros", outputs=3).problems(make_stream()) == []
-    assert len(MLP(hidden=(0,), activation="swish", outputs=2).problems(make_stream())) == 3
+    assert len(MLP(hidden=(0,), activation="swish", outputs=0).problems(make_stream())) == 3
     assert "model=sequence" in MLP().problems(make_stream(tokens=9))[0]
 
 

@@ -266,7 +266,7 @@ def test_blurring_two_tasks_completely_exchanges_half():
         (PermutedImages(tasks=0, permutations="none"), ["stream.tasks=0", "Known: fixed, random."]),
         (PermutedImages(samples=0), ["stream.samples=0"]),
         (RotatedImages(angles=(0.0, 1.0)), ["got 2 for stream.tasks=5"]),
-        (RotatedImages(tasks=1, angles=(math.nan,)), ["got stream.angles.0=nan"]),
+        (RotatedImages(tasks=1, angles=(math.nan,)), ["stream.angles=[nan]"]),
         (RotatedImages(span=math.inf), ["stream.span=inf"]),
         (RotatedImages(val=0.9999), ["got none beside stream.val=0.9999"]),
     ],

@@ -148,7 +148,7 @@ class LaneData:
 
 def trained_outputs(task: Task) -> tuple[int, int]:
     """Return the range of outputs that a task's training samples may have."""
-    return (task.outputs[0], task.outputs[1] if task.reach is None else task.reach)
+    return (task.outputs[0], task.outputs[1] if task.classes_until is None else task.classes_until)
 
 
 def batch_positions(seed: int, key: object, samples: int, bounds: Sequence[tuple[int, int, int]]) -> Tensor:

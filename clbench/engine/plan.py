@@ -114,7 +114,7 @@ def program_structure(phase: Phase) -> str:
         [
             [
                 *(len(task.train), len(task.val), len(task.test), *task.outputs),
-                task.reach,
+                task.classes_until,
                 task.permutation is None,
             ]
             for task in stream.tasks

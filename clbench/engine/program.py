@@ -67,8 +67,8 @@ class Program(Context):
         self.lr = torch.tensor([run.optimizer.lr for run in runs], device=self.device)
         self.strategy: Strategy = stack(strategies, self.device)
         self.state = {key[9:]: value for key, value in tree.items() if key.startswith("strategy/")}
-        reach = max(stage, *self.strategy.stage_tasks(stage, self.tasks))  # joint trains on all tasks at once
-        self.masks = self.data.masks(reach, first.training.outputs, training=True)
+        latest = max(stage, *self.strategy.stage_tasks(stage, self.tasks))  # joint trains on all tasks
+        self.masks = self.data.masks(latest, first.training.outputs, training=True)
         self.before: Tensor | None = None
         self.other: tuple[Tensor, Network] | None = None  # the network of the last other θ asked for
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from clbench.fields import field_problems
 from clbench.streams.base import Stream
 
 ALIGNMENT = 16
@@ -137,7 +138,11 @@ class Model(ABC):
 
     def problems(self, stream: Stream) -> list[str]:
         """Return one line (rule; got; what to do) per field that is out of bounds or doesn't fit."""
-        return []
+        return field_problems(self, "model") or list(self.fit_problems(stream))
+
+    def fit_problems(self, stream: Stream) -> Iterable[str]:
+        """Return one line per rule over several fields or the stream; each field by itself is in order."""
+        return ()
 
     def trainable(self, stage: int) -> tuple[str, ...] | None:
         """Return the name patterns of what a stage trains, all else frozen bit for bit; None for all."""

@@ -59,7 +59,7 @@ class DenseNetwork(Network):
         self._widths = [layer.weight.shape[1] for layer in self._layers]
         self._activation = ACTIVATIONS[activation]
         self._passes: dict[int, _Pass] = {}
-        self._pass: _Pass | None = None
+        self._pass: _Pass
         self._arenas: list[Tensor] = []
         self._predictions: dict[int, list[Tensor]] = {}
 

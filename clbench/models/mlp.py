@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clbench.errors import known
+from clbench.fields import choice, count
 from clbench.models.activations import ACTIVATIONS
 from clbench.models.base import Layout, Model, Network, Parameter
 from clbench.models.dense import DenseNetwork
@@ -33,41 +33,25 @@ class MLP(Model):
             ±0.2, biases 0.1) or `zeros`.
     """
 
-    hidden: tuple[int, ...] = (64, 64)
-    activation: str = "relu"
+    hidden: tuple[int, ...] = count((64, 64), unit="units")
+    activation: str = choice("relu", ACTIVATIONS)
     bias: bool = True
-    outputs: int | None = None
-    init: str = "torch"
+    outputs: int | None = count(None, none="what the stream needs")
+    init: str = choice("torch", INITIALISATIONS)
 
-    def problems(self, stream: Stream) -> list[str]:
-        """Return a line for every field that is out of bounds or doesn't fit the stream."""
-        found = []
-        if not isinstance(self.hidden, Iterable) or isinstance(self.hidden, str):
-            found.append(
-                f"model.hidden must be a list of layer sizes; got model.hidden={self.hidden}. "
-                f"Write model.hidden=[{self.hidden}]."
-            )
-        elif any(not isinstance(units, int) or units < 1 for units in self.hidden):
-            found.append(
-                "Every hidden layer must have at least 1 unit; got "
-                f"model.hidden=[{','.join(str(units) for units in self.hidden)}]. "
-                "Use [] for a linear model."
-            )
-        if self.activation not in ACTIVATIONS:
-            found.append(f"Unknown activation; got model.activation={self.activation}. {known(ACTIVATIONS)}")
-        if self.init not in INITIALISATIONS:
-            found.append(f"Unknown initialisation; got model.init={self.init}. {known(INITIALISATIONS)}")
+    def fit_problems(self, stream: Stream) -> Iterable[str]:
+        """Yield a line for hidden layers that can't learn, and for a stream that this model can't take."""
         if self.init == "zeros" and self.hidden:
-            found.append(
+            yield (
                 "Hidden layers can't learn from zeros; got model.init=zeros with hidden layers. "
                 "Use it with model.hidden=[] only."
             )
         if stream.tokens is not None:
-            found.append(
+            yield (
                 "This model takes numbers, the stream gives tokens; got model=mlp on a token stream. "
                 "Use model=sequence."
             )
-        return found + head_problems(self.outputs, stream)
+        yield from head_problems(self.outputs, stream)
 
     def layout(self, stream: Stream) -> Layout:
         """Return weights `[out, in]` and biases `[out]`, layer by layer."""

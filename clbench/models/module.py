@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from clbench.models.base import Layout, Model, Network, Parameter
 from clbench.models.module_network import ModuleNetwork
@@ -40,7 +40,7 @@ class Module(Model):
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     exact: bool = True
 
-    def problems(self, stream: Stream) -> list[str]:
+    def fit_problems(self, stream: Stream) -> list[str]:
         """Return a line for what is wrong with the factory, or with the module that it builds."""
         try:
             first, second = self._build(stream, 0), self._build(stream, 1)
@@ -108,12 +108,12 @@ class Module(Model):
     def _refusals(self, module: nn.Module, other: nn.Module, stream: Stream) -> list[str]:
         """Return a line for every rule that a module of seed 0 or another of seed 1 breaks."""
         named = f"got model.factory={_name(self.factory)}"
-        if lazy := _names(module.named_parameters(), lambda v: isinstance(v, UninitializedTensorMixin)):
+        if lazy := _names(module.named_parameters(), is_lazy):
             return [f"Parameters must have a shape before data; {named} with {lazy}. Give the sizes."]
         if not list(module.parameters()):
             return [f"The module must have parameters; {named}, which has none."]
         found = []
-        others = dict(other.named_buffers())
+        others: dict[str, Tensor] = dict(other.named_buffers())
         drawn = [name for name, value in module.named_buffers() if not torch.equal(value, others[name])]
         if drawn:
             found.append(

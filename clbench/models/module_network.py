@@ -31,7 +31,7 @@ class ModuleNetwork(Network):
         self._views, self._slopes = layout.views(theta), layout.views(gradient)
         self._trained = [parameter.name for parameter in layout.parameters if parameter.trainable]
         self._lanes = theta.shape[0]
-        self._inputs: Tensor | None = None
+        self._inputs: Tensor
         self._calls: list[tuple[Tensor, dict[str, Tensor]]] = []
 
     def forward(self, inputs: Tensor) -> Tensor:

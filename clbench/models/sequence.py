@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn import init
 
 from clbench.errors import ConfigurationError
+from clbench.fields import count
 from clbench.models.base import Layout, Model, Network, Parameter
 from clbench.models.initialisation import dense_tensors
 from clbench.models.mlp import head_problems
@@ -38,40 +40,31 @@ class SequenceClassifier(Model):
         outputs: units of the head; null for what the stream needs.
     """
 
-    embedding: int = 64
-    hidden: int = 200
-    attention: int = 64
+    embedding: int = count(64)
+    hidden: int = count(200, unit="units")
+    attention: int = count(64, unit="units")
     adapter: bool = False
     vectors: str | None = None
-    outputs: int | None = None
+    outputs: int | None = count(None, none="what the stream needs")
 
-    def problems(self, stream: Stream) -> list[str]:
-        """Return a line for every field that is out of bounds or doesn't fit the stream."""
-        found = []
-        for name in ("embedding", "hidden", "attention"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                found.append(f"A layer must have at least 1 unit; got model.{name}={value}.")
+    def fit_problems(self, stream: Stream) -> Iterable[str]:
+        """Yield a line where the stream or its vocabulary doesn't fit."""
         if stream.tokens is None:
-            found.append(
+            yield (
                 "This model reads tokens, the stream gives numbers; got model=sequence on a stream "
                 "without a vocabulary. Use model=mlp or model=linear."
             )
-        elif self.vectors is not None and not found:
-            found += self._vector_problems(stream)
-        return found + head_problems(self.outputs, stream)
-
-    def _vector_problems(self, stream: Stream) -> list[str]:
-        if stream.vocabulary is None:
-            return [
+        elif self.vectors is not None and stream.vocabulary is None:
+            yield (
                 "Word vectors need a stream of words, this one has numbered tokens only; got "
                 f"model.vectors={self.vectors}. Use model.vectors=null."
-            ]
-        try:
-            _known_vectors(self.vectors, stream.vocabulary, self.embedding)
-        except ConfigurationError as error:
-            return [f"{line} (model.vectors={self.vectors})" for line in error.problems]
-        return []
+            )
+        elif self.vectors is not None:
+            try:
+                _known_vectors(self.vectors, stream, self.embedding)
+            except ConfigurationError as error:
+                yield from (f"{line} (model.vectors={self.vectors})" for line in error.problems)
+        yield from head_problems(self.outputs, stream)
 
     def trainable(self, stage: int) -> tuple[str, ...] | None:
         """Return all below the adapter for the first stage, the adapter alone for later ones."""
@@ -83,7 +76,7 @@ class SequenceClassifier(Model):
         """Return the parameters from the embedding up, named as in `torch.nn`."""
         gates, outputs = 4 * self.hidden, stream.outputs
         parameters = [
-            Parameter("embedding.weight", (stream.tokens, self.embedding), "embedding"),
+            Parameter("embedding.weight", (_tokens(stream), self.embedding), "embedding"),
             Parameter("lstm.weight_ih", (gates, self.embedding)),
             Parameter("lstm.weight_hh", (gates, self.hidden)),
             Parameter("lstm.bias_ih", (gates,), "bias"),
@@ -107,9 +100,9 @@ class SequenceClassifier(Model):
         Embeddings are N(0, 1) where no file gives them and 0 for padding, the LSTM is U(±1/√hidden),
         dense layers are as `torch.nn.Linear`.
         """
-        vectors = torch.zeros(stream.tokens, self.embedding).normal_(generator=generator)
+        vectors = torch.zeros(_tokens(stream), self.embedding).normal_(generator=generator)
         if self.vectors is not None:
-            found, known = _known_vectors(self.vectors, stream.vocabulary, self.embedding)
+            found, known = _known_vectors(self.vectors, stream, self.embedding)
             spread = found[known].std(correction=0)
             vectors = torch.where(known.unsqueeze(1), found, spread * vectors)
         vectors[PADDING] = 0.0
@@ -136,11 +129,17 @@ class SequenceClassifier(Model):
         return SequenceNetwork(self.layout(stream), theta, gradient)
 
 
-def _known_vectors(path: str, vocabulary: tuple[str, ...], dimension: int) -> tuple[Tensor, Tensor]:
+def _tokens(stream: Stream) -> int:
+    """Return the size of the vocabulary; a stream without one is refused before."""
+    assert stream.tokens is not None
+    return stream.tokens
+
+
+def _known_vectors(path: str, stream: Stream, dimension: int) -> tuple[Tensor, Tensor]:
     """Return what `read_vectors` does, reading a file once for all seeds while it does not change."""
     file = Path(path).expanduser()
     changed = file.stat().st_mtime_ns if file.exists() else 0
-    return _read_once(str(file), changed, tuple(vocabulary), dimension)
+    return _read_once(str(file), changed, tuple(stream.vocabulary or ()), dimension)
 
 
 @lru_cache(maxsize=4)

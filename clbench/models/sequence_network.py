@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -67,7 +68,11 @@ class _Room:
         self.logit_errors = self.outputs
         self.feature_errors = lane_buffer(like, lanes, batch, hidden)
         self.joined_errors = lane_buffer(like, lanes, batch, outputs + hidden)
-        self.input_errors: Tensor | None = None
+
+    @cached_property
+    def input_errors(self) -> Tensor:
+        """∂loss/∂x, which only the backward pass below an adapter needs."""
+        return lane_buffer(self.x, *self.x.shape)
 
 
 class SequenceNetwork(Network):
@@ -89,7 +94,7 @@ class SequenceNetwork(Network):
         self._below = [parameter.name for parameter in layout.parameters if "adapter" not in parameter.name]
         self._only_adapter = False
         self._rooms: dict[tuple[str, int, int], _Room] = {}
-        self._room: _Room | None = None
+        self._room: _Room
 
     def freeze(self, names: Collection[str]) -> None:
         """Leave out the backward pass below the adapter when all below it is frozen."""
@@ -166,8 +171,6 @@ class SequenceNetwork(Network):
             room.feature_errors.add_(room.joined_errors[:, :, outputs:])
         state_errors = blocks.attention.send_back(room.feature_errors, room.lstm.states, room.attention)
         blocks.lstm.send_back(state_errors, room.lstm)
-        if room.input_errors is None:
-            room.input_errors = lane_buffer(room.x, *room.x.shape)
         blocks.lstm.input_errors(room.lstm, room.input_errors)
 
     def _collect(self, blocks: _Blocks, room: _Room, part: slice) -> None:

@@ -25,9 +25,9 @@ class Task:
         outputs: half-open range of the network's outputs that belong to this task.
         permutation: int64 `[features]`, or None; input feature `f` of this task is pool feature
             `permutation[f]`.
-        reach: one past the last output that its training samples may have where boundaries are blurred
-            and a class comes early; None for `outputs[1]`. In the class-incremental scenario these compete
-            in training.
+        classes_until: one past the last output that its training samples may have where boundaries are
+            blurred and a class comes early; None for `outputs[1]`. In the class-incremental scenario these
+            compete in training.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Task:
     test: Tensor
     outputs: tuple[int, int]
     permutation: Tensor | None = None
-    reach: int | None = None
+    classes_until: int | None = None
 
     def split(self, name: str) -> Tensor:
         """Return the indices of the split `train`, `val` or `test`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -70,8 +71,8 @@ def label_problems(stream: Stream) -> Iterator[Problem]:
         low, high = (0, task.outputs[1] - task.outputs[0]) if stream.offset_targets else task.outputs
         for split in SPLITS:
             labels = stream.targets[task.split(split)]
-            blurred = task.reach is not None and split == "train"
-            if len(labels) and not _within(labels, 0 if blurred else low, task.reach if blurred else high):
+            until = task.classes_until if split == "train" else None
+            if len(labels) and not _within(labels, *((low, high) if until is None else (0, until))):
                 rule = "A task's labels must be among its outputs"
                 got = f"{_range(labels)} in {split} of task {task.name} with outputs={task.outputs}"
                 wanted = f"{low} to {high - 1}" if high - low > 1 else f"{low}"
@@ -160,14 +161,14 @@ def _score_problems(stream: Stream) -> Iterator[Problem]:
 
 def _task_problems(stream: Stream, task: Task) -> Iterator[Problem]:
     named = f"task {task.name}"
-    outputs = task.outputs
+    outputs, until = task.outputs, task.classes_until
     is_pair = isinstance(outputs, (tuple, list)) and len(outputs) == 2 and all(map(_is_int, outputs))
     if not is_pair or not 0 <= outputs[0] < outputs[1] <= stream.outputs:
         rule = f"A task's outputs must be a range (low, high) within 0 to {stream.outputs}"
         yield rule, f"outputs={outputs} of {named}", "The second number is one past the last output."
-    elif task.reach is not None and not (_is_int(task.reach) and outputs[1] <= task.reach <= stream.outputs):
-        rule = f"A task's reach must be from outputs[1] to {stream.outputs}"
-        yield rule, f"reach={task.reach} of {named}", "Use None without blurred boundaries."
+    elif until is not None and not (_is_int(until) and outputs[1] <= until <= stream.outputs):
+        rule = f"A task's classes_until must be from outputs[1] to {stream.outputs}"
+        yield rule, f"classes_until={until} of {named}", "Use None without blurred boundaries."
     pool = len(stream.inputs) if isinstance(stream.inputs, Tensor) and stream.inputs.ndim else 0
     for split in SPLITS:
         indices = task.split(split)
@@ -185,11 +186,10 @@ def _task_problems(stream: Stream, task: Task) -> Iterator[Problem]:
             rule = "Every task must have training samples"
             yield rule, f"none in {named}", "Add some: a task that is only tested has no stage."
     if task.permutation is not None:
-        yield from _permutation_problems(stream, task)
+        yield from _permutation_problems(stream, task, task.permutation)
 
 
-def _permutation_problems(stream: Stream, task: Task) -> Iterator[Problem]:
-    order = task.permutation
+def _permutation_problems(stream: Stream, task: Task, order: Tensor) -> Iterator[Problem]:
     features = stream.inputs[0].numel() if isinstance(stream.inputs, Tensor) and len(stream.inputs) else 0
     whole = isinstance(order, Tensor) and order.dtype == torch.int64 and order.ndim == 1
     if not whole or not torch.equal(order.sort().values, torch.arange(features)):
@@ -197,7 +197,7 @@ def _permutation_problems(stream: Stream, task: Task) -> Iterator[Problem]:
         yield rule, f"permutation={_told(order)} of task {task.name}", "Use torch.randperm(features)."
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 

@@ -49,9 +49,9 @@ def load_pool(source: str, padding: int, folder: Path | None) -> ImagePool:
     if source == "digits":
         from sklearn.datasets import load_digits
 
-        bundle = load_digits()
-        images = torch.from_numpy(bundle.images / 16.0).float()
-        labels = torch.from_numpy(bundle.target).long()
+        pixels, digits = load_digits(return_X_y=True)
+        images = torch.from_numpy(pixels.reshape(-1, 8, 8) / 16.0).float()
+        labels = torch.from_numpy(digits).long()
         everything = torch.arange(len(labels))
         test, train = draw_stratified(everything, labels, DIGITS_TEST, generator(0, "digits", "test"))
     else:

@@ -87,7 +87,7 @@ class SplitImages(ImageSource):
                 val=val[task_of[val] == task],
                 test=pool.test[task_of[pool.test] == task],
                 outputs=task_outputs(self.scenario, task, size),
-                reach=self._reach(task, size),
+                classes_until=self._classes_until(task, size),
             )
             for task, name in enumerate(task_names(self.tasks))
         )
@@ -104,9 +104,9 @@ class SplitImages(ImageSource):
     def _order(self, seed: int) -> list[int]:
         if self.class_order == "random":
             return torch.randperm(CLASSES, generator=generator(seed, "class order")).tolist()
-        return list(range(CLASSES)) if self.class_order == "natural" else list(self.class_order)
+        return list(range(CLASSES)) if self.class_order == "natural" else list(map(int, self.class_order))
 
-    def _reach(self, task: int, size: int) -> int | None:
+    def _classes_until(self, task: int, size: int) -> int | None:
         if not self.blur or self.scenario != "class":
             return None
         return min((task + 2) * size, CLASSES)

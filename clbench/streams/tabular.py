@@ -131,7 +131,7 @@ def _numbers(table: TaskTable, columns: tuple[str, ...]) -> np.ndarray:
     """Return columns as float64 `[rows, columns]`."""
     result = np.empty((len(table.rows), len(columns)))
     for place, name in enumerate(columns):
-        result[:, place] = _as_numbers(table.rows[name])
+        result[:, place] = _as_numbers(pd.Series(table.rows[name]))
     wrong = np.argwhere(~(np.abs(result) <= LARGEST))
     if len(wrong):
         row, place = map(int, wrong[0])
@@ -152,4 +152,4 @@ def _as_numbers(values: pd.Series) -> np.ndarray:
         values = values.map(
             lambda value: np.nan if isinstance(value, int) and abs(value) > LARGEST else value
         )
-    return pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
+    return pd.Series(pd.to_numeric(values, errors="coerce")).to_numpy("float64", na_value=np.nan)

@@ -109,8 +109,8 @@ class FileSource(StreamSource):
         found, start = [], 0
         for table, of_task in zip(tables, labels, strict=True):
             divided = divide(table, of_task, self.val, self.test, owner)
-            place = {split: divided[split] + start for split in SPLITS}
-            found.append(Task(name=table.name, outputs=(0, outputs), **place))
+            train, val, test = (divided[split] + start for split in SPLITS)
+            found.append(Task(table.name, train, val, test, outputs=(0, outputs)))
             start += len(of_task)
         return tuple(found)
 
