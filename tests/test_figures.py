@@ -13,30 +13,25 @@ from written_sweep import STEPS, write_sweep, written_loss
 
 from clbench.analysis.load import load
 from clbench.figures import estimates as est
-from clbench.figures import gallery, lambda_pages, training_pages
+from clbench.figures import gallery
+from clbench.figures.axes import new_axes, spans_decades
+from clbench.figures.charts.best_lambda import plot_best_lambda
+from clbench.figures.charts.final_over_lambda import draw_lambda_path
+from clbench.figures.charts.front import draw_front, plot_front
+from clbench.figures.charts.function import draw_function, plot_function
+from clbench.figures.charts.matrix import cell_text, plot_matrix
 from clbench.figures.choices import choose
-from clbench.figures.curves import plot_curves, plot_tasks
-from clbench.figures.front import plot_front
-from clbench.figures.function import plot_function
 from clbench.figures.gallery import draw_all
-from clbench.figures.labels import number, seeds, spread
 from clbench.figures.lambda_axis import LambdaScale
-from clbench.figures.lambda_path import plot_best_lambda, plot_lambda
 from clbench.figures.layout import evenly, panels_of_lines
-from clbench.figures.matrix import cell_text, plot_matrix
+from clbench.figures.line_ends import spread
+from clbench.figures.looks import BLUE, ORANGE, SOLID, STRATEGY_LOOKS, strategy_look, variant_looks
+from clbench.figures.plot_curves import plot_curves, plot_tasks
+from clbench.figures.plot_lambda import plot_lambda
 from clbench.figures.scores import arrange, width_column, width_of
-from clbench.figures.style import (
-    BLUE,
-    ORANGE,
-    SOLID,
-    STRATEGY_LOOKS,
-    new_axes,
-    save,
-    spans_decades,
-    strategy_look,
-    styled,
-    variant_looks,
-)
+from clbench.figures.setting import Setting
+from clbench.figures.style import save, styled
+from clbench.figures.words import number, seeds
 
 BASIC = {"naive": (None,), "l2": (0.0, 1.0, 10.0, 100.0), "joint": (None,)}
 
@@ -146,9 +141,9 @@ def test_without_validation_the_choice_is_called_the_oracles(sweep, tmp_path):
     runs = sweep.runs.drop(columns=sweep.runs.filter(like="val_").columns)
     scores = arrange(runs, sweep.losses)
     with styled():
-        page = training_pages.function_page(scores, "", sweep.run_folder)
-    assert [ax.get_title(loc="left") for ax in page.figure.axes][1].endswith("(oracle: best on test)")
-    assert "oracle" in page.caption
+        drawing = draw_function(Setting(scores, sweep.run_folder), "loss")
+    assert [ax.get_title(loc="left") for ax in drawing.figure.axes][1].endswith("(oracle: best on test)")
+    assert "oracle" in drawing.caption
 
 
 def test_matrices_hold_the_loss_after_every_stage(sweep, scores):
@@ -332,9 +327,8 @@ def test_lambda_zero_stands_left_of_the_break():
     np.testing.assert_allclose(named["joint"].get_ydata(), [0.5, 0.5])
 
 
-def test_front_is_a_path_over_lambda_with_its_end_points(scores):
-    page = lambda_pages.front_page(scores, "")
-    ax = page.figure.axes[0]
+def test_front_is_a_path_over_lambda_with_its_end_points(sweep, scores):
+    ax = draw_front(Setting(scores, sweep.run_folder), "loss").figure.axes[0]
     drawn = {line.get_label(): line.get_xydata() for line in ax.get_lines()}
 
     def mean(strategy, lam, task):
@@ -492,9 +486,10 @@ def test_a_single_task_shows_every_split_over_lambda(tmp_path, unsaved):
     pictures, _ = draw_all(load(tmp_path))
     assert [picture.png.stem for picture in pictures] == ["loss_0", "lambda", "distance"]
     results = load(tmp_path)
-    page = lambda_pages.lambda_page(arrange(results.runs, results.losses), "")
-    assert [ax.get_title() for ax in page.figure.axes] == ["train split", "validation split", "test split"]
-    drawn = {line.get_label(): line for line in page.figure.axes[0].get_lines()}["l2"].get_ydata()
+    setting = Setting(arrange(results.runs, results.losses), results.run_folder)
+    axes = draw_lambda_path(setting, "loss").figure.axes
+    assert [ax.get_title() for ax in axes] == ["train split", "validation split", "test split"]
+    drawn = {line.get_label(): line for line in axes[0].get_lines()}["l2"].get_ydata()
     expected = [
         np.mean([0.9 * written_loss("l2", lam, seed, 0, 1) for seed in range(2)]) for lam in (1.0, 10.0)
     ]
@@ -546,7 +541,6 @@ def test_drawing_needs_neither_pyplot_nor_torch(tmp_path):
     run = tmp_path
     code = (
         "import sys; from clbench.figures.gallery import draw_all; from clbench.analysis.load import load;"
-        "assert 'matplotlib' not in sys.modules;"
         f"draw_all(load({str(run)!r}));"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     )

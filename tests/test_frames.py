@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from clbench.analysis.frames import column, columns, groups, rows_where
+from clbench.analysis.frames import column_of, groups, rows_where
 
 FRAME = pd.DataFrame({"line": ["b", "a", "b"], "lam": [1.0, 2.0, 3.0]}, index=[7, 8, 9])
 
@@ -15,10 +15,8 @@ def test_rows_keep_their_index_and_order():
         assert list(found.index) == [7, 9] and list(found["lam"]) == [1.0, 3.0]
 
 
-def test_a_column_is_a_series_and_several_are_a_frame_in_the_asked_order():
-    assert isinstance(column(FRAME, "lam"), pd.Series) and list(column(FRAME, "lam")) == [1.0, 2.0, 3.0]
-    assert list(columns(FRAME, ("lam", "line")).columns) == ["lam", "line"]
-    assert list(columns(FRAME, ("lam",)).columns) == ["lam"]
+def test_a_column_is_a_series():
+    assert isinstance(column_of(FRAME, "lam"), pd.Series) and list(column_of(FRAME, "lam")) == [1.0, 2.0, 3.0]
 
 
 def test_groups_come_in_the_order_of_their_appearance():

@@ -23,7 +23,9 @@ from clbench.analysis.statistics import holm
 from clbench.analysis.study import read_study
 from clbench.analysis.welch import welch
 from clbench.errors import ConfigurationError
-from clbench.figures.published import draw_published, plot_published
+from clbench.figures.charts.published import draw_published, plot_published
+from clbench.figures.scores import arrange
+from clbench.figures.setting import Setting
 from clbench.launcher.places import root
 from clbench.records import write_run, write_sweep
 from clbench.report.published import published_sheet, published_table
@@ -264,6 +266,12 @@ def test_studies_name_only_methods_of_their_table(name):
     assert {conditions["strategy"] for conditions in node["of"].values()} <= strategies
 
 
+def sweep_of(comparisons):
+    runs = pd.DataFrame({"run": ["a"], "strategy": "naive", "lam": np.nan, "seed": 0, "stream": "toy"})
+    scores = arrange(runs.assign(status="done"), pd.DataFrame())
+    return Setting(scores, Path, published=tuple(comparisons), source=NODE["source"])
+
+
 def test_the_sheet_the_file_and_the_picture(tmp_path, comparisons):
     (tmp_path / "multirun.yaml").write_text(yaml.safe_dump({"study": {"published": NODE}}))
     assert read_study(tmp_path).published == NODE
@@ -278,9 +286,10 @@ def test_the_sheet_the_file_and_the_picture(tmp_path, comparisons):
     table = pd.read_csv(write_comparisons(tmp_path, comparisons))
     assert table["verdict"].value_counts().to_dict() == {"not compared": 32, "agrees": 2, "differs": 2}
     assert table["p_holm"].notna().sum() == 4
-    picture = draw_published(comparisons, NODE["source"], tmp_path)
-    assert picture.png.stat().st_size > 1000 and picture.svg.exists()
+    drawing = draw_published(sweep_of(comparisons), "acc")
+    assert drawing.caption.startswith(NODE["source"])
+    assert [ax.get_title() for ax in drawing.figure.axes] == ["class-incremental", "task-incremental"]
     shown = [item for item in comparisons if item.row.scenario == "class" and np.isfinite(item.ours)]
     axes = plot_published(shown, [item.row.method for item in shown])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["adam", "sgd", "mas", "offline"]
-    assert draw_published([], NODE["source"], tmp_path) is None
+    assert draw_published(sweep_of([]), "acc") is None

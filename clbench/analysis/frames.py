@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 
-def rows_where(frame: pd.DataFrame, mask: pd.Series | np.ndarray | Sequence[bool]) -> pd.DataFrame:
+def rows_where(frame: pd.DataFrame, mask: npt.ArrayLike) -> pd.DataFrame:
     """Return the rows at which a mask, in the frame's order, holds."""
     return frame.loc[mask]
 
 
-def column(frame: pd.DataFrame, name: str) -> pd.Series:
+def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return one column."""
     found: Any = frame[name]
-    return found
-
-
-def columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return several columns, in the order of their names."""
-    found: Any = frame[list(names)]
     return found
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import column_of, groups, rows_where
 from clbench.analysis.selection import best_lambda, criterion, nested_lambdas
-from clbench.figures.labels import number
+from clbench.figures.looks import Look
 from clbench.figures.scores import Scores
-from clbench.figures.style import Look
+from clbench.figures.words import number
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Choice:
             return ""
         if self.split == "test":
             return " λ is the oracle's, best on the test split: there is no validation split."
-        if self.runs["seed"].nunique() == 1:
+        if column_of(self.runs, "seed").nunique() == 1:
             return " λ: best mean over tasks on the validation split of this one seed."
         return " λ: each seed's is the best mean over tasks on the validation split of the other seeds."
 
@@ -53,20 +54,22 @@ def choose(scores: Scores, setting: str) -> Choice:
         scores: the runs.
         setting: whose.
     """
-    runs = scores.all_runs[scores.all_runs["setting"] == setting]
-    swept = runs[runs["lam"].notna()]
+    runs = rows_where(scores.all_runs, scores.all_runs["setting"] == setting)
+    swept = rows_where(runs, runs["lam"].notna())
     split = "val" if criterion(swept, "val").notna().any() else "test"
     values = criterion(swept, split)
     shown, lines, lams, looks = runs["lam"].isna(), runs["line"].copy(), {}, dict(scores.looks)
-    for variant, group in swept.groupby("variant", sort=False):
-        found = _lambdas(group, values[group.index], split)
-        kept = group.index[group["lam"] == group["seed"].map(found)]
+    for variant, group in groups(swept, "variant"):
+        found = _lambdas(group, values.loc[group.index], split)
+        pairs = zip(group["seed"], group["lam"], strict=True)
+        kept = group.index[[found.get(seed) == lam for seed, lam in pairs]]
         shown[kept] = True
-        if group["lam"].nunique() > 1 and len(kept):
-            lams[str(variant)] = tuple(sorted(set(group.loc[kept, "lam"])))
+        if column_of(group, "lam").nunique() > 1 and len(kept):
+            lams[variant] = tuple(sorted(set(group.loc[kept, "lam"])))
             line = f"{variant}, λ={_counted(group.loc[kept, 'lam'])}"
-            lines[kept], looks[line] = line, scores.looks[str(variant)]
-    return Choice(runs.assign(line=lines)[shown & (runs["status"] == "done")], lams, split, looks)
+            lines[kept], looks[line] = line, scores.looks[variant]
+    drawn = rows_where(runs.assign(line=lines), shown & (runs["status"] == "done"))
+    return Choice(drawn, lams, split, looks)
 
 
 def _lambdas(runs: pd.DataFrame, values: pd.Series, split: str) -> dict[int, float]:

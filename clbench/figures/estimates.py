@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import column_of, groups, rows_where
 from clbench.analysis.lambda_sets import best_set
 from clbench.analysis.selection import criterion
 from clbench.analysis.statistics import estimate, t_interval
@@ -27,10 +28,10 @@ def curve_estimates(
     Returns:
         `line, strategy, task, step, mean, low, high, n`, only points that all of a line's runs have.
     """
-    rows = losses[(losses["split"] == split) & losses["run"].isin(runs["run"])]
+    rows = rows_where(losses, (losses["split"] == split) & losses["run"].isin(runs["run"]))
     parts = []
-    for line, members in runs.groupby("line", sort=False):
-        part = rows[rows["run"].isin(members["run"])]
+    for line, members in groups(runs, "line"):
+        part = rows_where(rows, rows["run"].isin(members["run"]))
         if part.empty:
             continue
         table = part.pivot(index=["task", "step"], columns="run", values=metric).dropna()
@@ -49,7 +50,7 @@ def curve_estimates(
             )
         )
     columns = ["line", "strategy", "task", "step", "mean", "low", "high", "n"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True).filter(columns) if parts else pd.DataFrame(columns=columns)
 
 
 def along_stages(losses: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -58,11 +59,12 @@ def along_stages(losses: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     Where a stage has more steps in some runs than in others (those that train on a memory too), `step`
     becomes the stage's number plus the share of the run's own steps in it.
     """
-    ends = losses.groupby(["stage", "run"])["step"].max().unstack("run").sort_index()
+    last = losses.groupby(["stage", "run"]).agg({"step": "max"})
+    ends = column_of(last, "step").unstack("run").sort_index()
     if (ends.nunique(axis=1) <= 1).all():
         return losses, "gradient step"
     starts = ends.shift(fill_value=0)
-    place = pd.MultiIndex.from_frame(losses[["stage", "run"]])
+    place = pd.MultiIndex.from_frame(losses.filter(["stage", "run"]))
     start, end = (table.stack().reindex(place).to_numpy() for table in (starts, ends))
     shares = (losses["step"].to_numpy() - start) / np.maximum(end - start, 1)
     return losses.assign(step=losses["stage"].to_numpy() + shares), "stage (share of each strategy's steps)"
@@ -70,25 +72,25 @@ def along_stages(losses: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 def stage_spans(losses: pd.DataFrame, tasks: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Return per task the first and last step of the stage that trains it."""
-    last = losses.groupby("stage")["step"].max().sort_index()
-    starts = [0.0, *last.to_numpy(dtype=float)[:-1]]
-    return {task: (start, float(stop)) for task, start, stop in zip(tasks, starts, last, strict=False)}
+    stops = column_of(losses.groupby("stage").agg({"step": "max"}), "step").astype(float)
+    return {task: (start, stop) for task, start, stop in zip(tasks, [0.0, *stops], stops, strict=False)}
 
 
 def matrices(
     losses: pd.DataFrame, runs: pd.DataFrame, tasks: Sequence[str], metric: str, split: str = "test"
 ) -> dict[str, np.ndarray]:
     """Return per line the mean over seeds of R `[stages, tasks]`: the metric at the end of every stage."""
-    rows = losses[(losses["split"] == split) & losses["run"].isin(runs["run"])]
+    rows = rows_where(losses, (losses["split"] == split) & losses["run"].isin(runs["run"]))
     if rows.empty:
         return {}
-    ends = rows[rows["step"] == rows.groupby(["run", "stage"])["step"].transform("max")]
-    ends = ends.merge(runs[["run", "line"]], on="run")
-    means = ends.groupby(["line", "stage", "task"])[metric].mean().unstack("task")
+    ends = rows_where(rows, rows["step"] == rows.groupby(["run", "stage"])["step"].transform("max"))
+    ends = ends.merge(runs.filter(["run", "line"]), on="run")
+    means = ends.groupby(["line", "stage", "task"]).agg({metric: "mean"})
+    table = column_of(means, metric).unstack("task")
     return {
-        str(line): means.loc[line].reindex(columns=list(tasks)).to_numpy()
-        for line in pd.unique(runs["line"])
-        if line in means.index
+        line: table.loc[line].reindex(columns=list(tasks)).to_numpy()
+        for line in runs["line"].unique()
+        if line in table.index
     }
 
 
@@ -103,15 +105,15 @@ def final_estimates(runs: pd.DataFrame, columns: Sequence[str], by: Sequence[str
     Returns:
         `*by, mean, low, high, n`.
     """
-    keys, groups = [], []
-    values = runs[list(columns)].mean(axis=1, skipna=False)
-    for key, part in values.groupby([runs[name] for name in by], sort=False):
+    keys, found = [], []
+    values = runs.filter(columns).mean(axis=1, skipna=False)
+    for key, part in values.groupby([column_of(runs, name) for name in by], sort=False):
         if part.notna().any():
             keys.append(key)
-            groups.append(part.dropna().to_numpy())
+            found.append(part.dropna().to_numpy())
     frame = pd.DataFrame(keys, columns=list(by))
-    frame[["low", "high", "mean"]] = estimate(groups)
-    frame["n"] = [len(group) for group in groups]
+    frame[["low", "high", "mean"]] = estimate(found)
+    frame["n"] = [len(part) for part in found]
     return frame
 
 
@@ -143,17 +145,18 @@ def best_lambda_estimates(scores: Scores, column: str) -> pd.DataFrame:
     Returns:
         `line, strategy, width, lam, low, high, n`; no interval with a single seed.
     """
-    runs = scores.runs[scores.runs["lam"].notna()]
+    runs = rows_where(scores.runs, scores.runs["lam"].notna())
     values = criterion(runs, "val")
     values = values if values.notna().any() else criterion(runs, "test")
-    runs = runs.assign(value=values, width=width_of(runs[column]))
+    runs = runs.assign(value=values, width=width_of(column_of(runs, column)))
     rows = []
-    for (variant, width), part in runs.groupby(["variant", "width"], sort=False):
-        table = part.pivot_table(index="lam", columns="seed", values="value").dropna()
-        if len(table) < 2:
-            continue
-        found, lams = table.to_numpy(), table.index.to_numpy()
-        near = lams[best_set(found.T)[:-1]] if found.shape[1] > 1 else np.array([np.nan])
-        best = lams[found.mean(axis=1).argmax()]
-        rows.append((variant, part["strategy"].iloc[0], width, best, near.min(), near.max(), found.shape[1]))
+    for variant, members in groups(runs, "variant"):
+        for width, part in members.groupby("width", sort=False):
+            table = part.pivot_table(index="lam", columns="seed", values="value").dropna()
+            if len(table) < 2:
+                continue
+            found, lams = table.to_numpy(), table.index.to_numpy()
+            near = lams[best_set(found.T)[:-1]] if found.shape[1] > 1 else np.array([np.nan])
+            best, strategy = lams[found.mean(axis=1).argmax()], part["strategy"].iloc[0]
+            rows.append((variant, strategy, width, best, near.min(), near.max(), found.shape[1]))
     return pd.DataFrame(rows, columns=["line", "strategy", "width", "lam", "low", "high", "n"])

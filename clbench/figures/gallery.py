@@ -1,43 +1,46 @@
-"""Which pictures a sweep gets, chosen by what varies in its `runs.csv`, and writing them."""
+"""Drawing and writing every chart that a sweep's columns and files allow."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pandas as pd
 
+from clbench.analysis.frames import column_of
 from clbench.analysis.load import Results
+from clbench.analysis.published import Comparison
 from clbench.errors import ConfigurationError
-from clbench.figures import lambda_pages, training_pages
-from clbench.figures.layout import Page, evenly
+from clbench.figures import charts
+from clbench.figures.chart import CHARTS, Chart
+from clbench.figures.layout import evenly
+from clbench.figures.picture import Picture
 from clbench.figures.scores import Scores, arrange
+from clbench.figures.setting import Setting
 from clbench.figures.style import save, styled
 
 SETTINGS_DRAWN = 3
 """Settings that get pictures; of more, evenly chosen ones do, and the others are named."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture that was written.
-
-    Args:
-        title: what it shows.
-        caption: how to read it, with the number of seeds.
-        png, svg: its files.
-    """
-
-    title: str
-    caption: str
-    png: Path
-    svg: Path
+def all_charts() -> list[Chart]:
+    """Return every chart, those of `clbench/figures/charts` and any others, in the order of reading."""
+    for module in iter_modules(charts.__path__):
+        import_module(f"{charts.__name__}.{module.name}")
+    return sorted(CHARTS.values(), key=lambda item: item.place)
 
 
 def draw_all(
-    results: Results, *, folder: Path | None = None, most: int = SETTINGS_DRAWN
+    results: Results,
+    *,
+    folder: Path | None = None,
+    most: int = SETTINGS_DRAWN,
+    published: Sequence[Comparison] = (),
+    source: str = "",
 ) -> tuple[list[Picture], list[str]]:
     """Draw every picture that a sweep's columns and files allow into `figures/`.
 
@@ -45,31 +48,32 @@ def draw_all(
         results: of a sweep or a run.
         folder: in which `figures/` is made; None for that of the results.
         most: settings that get pictures of their own.
+        published: our runs beside a published table.
+        source: what that table is called in print.
 
     Returns:
         the pictures in the order of reading, and a line for each thing that was left out.
     """
-    folder = folder or results.folder
-    if not (results.runs["status"] == "done").any():
+    if not (column_of(results.runs, "status") == "done").any():
         return [], ["No pictures: no run was finished."]
     scores = scores_of(results)
     notes = []
     if scores.losses.empty:
         notes.append("No curves: there is runs.csv, but the runs' own files are not here.")
-    settings = [scores.settings[place] for place in evenly(len(scores.settings), most)]
-    if left := [setting for setting in scores.settings if setting not in settings]:
+    names = [scores.settings[place] for place in evenly(len(scores.settings), most)]
+    if left := [name for name in scores.settings if name not in names]:
         notes.append(
-            f"Pictures of {len(settings)} of {len(scores.settings)} settings; left out: {'; '.join(left)}. "
+            f"Pictures of {len(names)} of {len(scores.settings)} settings; left out: {'; '.join(left)}. "
             "clbench-report --all-settings draws them too."
         )
-    pictures = []
+    sweep = Setting(scores, results.run_folder, published=tuple(published), source=source)
+    settings = [replace(sweep, name=name, is_only=len(names) == 1) for name in names]
+    pictures, place = [], (folder or results.folder) / "figures"
     with styled():
-        if page := lambda_pages.best_lambda_page(scores):
-            pictures.append(_write(page, folder, ""))
+        pictures += _draw(sweep, [chart for chart in all_charts() if not chart.per_setting], place)
         for setting in settings:
-            if not scores.of(setting).empty:
-                made = _pages(scores, setting, results.run_folder, is_only=len(settings) == 1)
-                pictures += [_write(page, folder, setting) for page in made]
+            if not setting.runs.empty:
+                pictures += _draw(setting, [chart for chart in all_charts() if chart.per_setting], place)
     return pictures, notes
 
 
@@ -78,10 +82,11 @@ def scores_of(results: Results) -> Scores:
     runs = results.runs
     try:
         losses = results.losses
-        distance = results.training.groupby("run")["anchor_distance"].last()
+        last = results.training.groupby("run").agg({"anchor_distance": "last"})
     except ConfigurationError:
         return arrange(runs, pd.DataFrame(columns=["run", "step", "stage", "task", "split", "loss"]))
-    return arrange(runs.assign(anchor_distance=runs["run"].map(distance)), losses)
+    distance = column_of(runs, "run").map(column_of(last, "anchor_distance"))
+    return arrange(runs.assign(anchor_distance=distance), losses)
 
 
 def other_pictures(folder: Path, pictures: Sequence[Picture]) -> list[str]:
@@ -90,33 +95,16 @@ def other_pictures(folder: Path, pictures: Sequence[Picture]) -> list[str]:
     return sorted(path.name for path in folder.glob("*.png") if path.name not in written)
 
 
-def _pages(scores: Scores, setting: str, place: Callable[[str], Path], is_only: bool) -> Iterator[Page]:
-    """Yield the pages of one setting; where it is one of several, those that say most."""
-    score = scores.selection
-    first = scores.tasks_of(setting)[0]
-    makers: list[Callable[[], Page | None]] = [lambda: training_pages.task_page(scores, setting, first)]
-    if score == "loss" or is_only:
-        makers.append(lambda: training_pages.tasks_page(scores, setting, "loss"))
-    if score != "loss":
-        makers.append(lambda: training_pages.tasks_page(scores, setting, score))
-    makers += [
-        lambda: training_pages.matrix_page(scores, setting),
-        lambda: training_pages.function_page(scores, setting, place),
-        lambda: lambda_pages.lambda_page(scores, setting),
-        lambda: lambda_pages.front_page(scores, setting),
-    ]
-    if is_only:
-        makers.append(lambda: lambda_pages.distance_page(scores, setting))
-    for maker in makers:
-        page = maker()
-        if page is not None:
-            yield page
-
-
-def _write(page: Page, folder: Path, setting: str) -> Picture:
-    """Write a page; pictures of a setting carry its name."""
-    plain = re.sub(r"[\[\]()'\" ]", "", setting)
-    suffix = "-" + re.sub(r"[^A-Za-z0-9.,=+-]+", "_", plain) if setting else ""
-    png, svg = save(page.figure, folder / "figures" / (page.name + suffix))
-    title = f"{page.title} ({setting})" if setting else page.title
-    return Picture(title, page.caption, png, svg)
+def _draw(setting: Setting, wanted: Sequence[Chart], folder: Path) -> list[Picture]:
+    """Draw a setting and write its pictures, whose files carry its name."""
+    plain = re.sub(r"[\[\]()'\" ]", "", setting.name)
+    suffix = "-" + re.sub(r"[^A-Za-z0-9.,=+-]+", "_", plain) if setting.name else ""
+    pictures = []
+    for chart in wanted:
+        for metric in chart.metrics(setting):
+            if (drawing := chart.draw(setting, metric)) is None:
+                continue
+            png, svg = save(drawing.figure, folder / (chart.file(setting, metric) + suffix))
+            title = f"{drawing.title} ({setting.name})" if setting.name else drawing.title
+            pictures.append(Picture(title, drawing.caption, png, svg))
+    return pictures

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 
-from clbench.figures.labels import number
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
+from clbench.figures.words import number
 
 
 class LambdaScale:
     """Positions of λ on an axis: log10 λ, and for 0 one step left of the smallest positive λ."""
 
-    def __init__(self, lams: Sequence[float]) -> None:
+    def __init__(self, lams: npt.ArrayLike) -> None:
         """Take all λ that are drawn, finite and at least 0."""
         self.lams = np.unique(np.asarray(lams, dtype=float))
         logs = np.log10(self.lams[self.lams > 0])
@@ -26,14 +23,14 @@ class LambdaScale:
         self.has_zero = bool((self.lams == 0).any())
         self.zero = self.first - max(0.7, 0.09 * (self.last - self.first))
 
-    def place(self, lams: Sequence[float]) -> np.ndarray:
+    def place(self, lams: npt.ArrayLike) -> np.ndarray:
         """Return the positions of λ on the axis."""
-        lams = np.asarray(lams, dtype=float)
-        return np.where(lams > 0, np.log10(np.where(lams > 0, lams, 1.0)), self.zero)
+        values = np.asarray(lams, dtype=float)
+        return np.where(values > 0, np.log10(np.where(values > 0, values, 1.0)), self.zero)
 
-    def set_axis(self, ax: Axes, which: str = "x") -> None:
+    def set_axis(self, ax: Axes, which: Literal["x", "y"] = "x") -> None:
         """Put ticks at decades and at 0, with a break between, on the axis `x` or `y`."""
-        axis: Axis = getattr(ax, f"{which}axis")
+        axis, set_limits = (ax.xaxis, ax.set_xlim) if which == "x" else (ax.yaxis, ax.set_ylim)
         every = max(1, int(np.ceil((self.last - self.first) / 5)))
         decades = np.arange(self.first, self.last + 1, every)
         texts = [number(10.0**decade) for decade in decades]
@@ -44,14 +41,13 @@ class LambdaScale:
         left = self.zero if self.has_zero else min(self.first, np.log10(self.lams.min()))
         width = max(self.last - left, 0.5)
         limits = (left - 0.04 * width, self.last + 0.04 * width)
-        getattr(ax, f"set_{which}lim")(*limits)
+        set_limits(*limits)
         if self.has_zero:
             self._break(ax, which, ((self.zero + self.first) / 2 - limits[0]) / (limits[1] - limits[0]))
 
     @staticmethod
-    def _break(ax: Axes, which: str, fraction: float) -> None:
+    def _break(ax: Axes, which: Literal["x", "y"], fraction: float) -> None:
         """Cover a bit of the axis line and draw two slanted strokes there."""
-
         step = 0.008
         for shift in (-step, step):
             place = fraction + shift

@@ -1,18 +1,15 @@
-"""How a whole picture is laid out: panels, titles, and the words that say how to read it."""
+"""How a whole picture is laid out: its panels, its title and its legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING
 
-from clbench.figures.labels import seeds
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from clbench.figures.axes import figure_of
 from clbench.figures.scores import REFERENCES
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 LINES = 8
 """Most lines in a panel; more lines get more panels, each with naive and joint for reference."""
@@ -20,22 +17,6 @@ COLUMNS = 3
 """Most panels side by side."""
 PANELS = 9
 """Most tasks in one picture; of more, evenly chosen ones are drawn, the first and the last among them."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """A figure that is ready to be saved.
-
-    Args:
-        name: of the file, without suffix.
-        title, caption: what it shows and how to read it.
-        figure: with all panels, None as long as nothing is drawn.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure | None
 
 
 def panels_of_lines(lines: Sequence[str], strategies: Sequence[str]) -> list[list[str]]:
@@ -59,19 +40,6 @@ def evenly(count: int, most: int) -> list[int]:
     if count <= most:
         return list(range(count))
     return [round(place * (count - 1) / (most - 1)) for place in range(most)]
-
-
-def how_read(counts: Sequence[int]) -> str:
-    """Return how lines and bands are to be read."""
-    if max(counts) == 1:
-        return "one seed, so no interval"
-    return f"mean and 95 % interval over {seeds(counts)}"
-
-
-def switches(strategies: Sequence[str]) -> str:
-    """Return how the stages above the axes are to be read."""
-    mark = "Dashed vertical lines mark the switches"
-    return f"{mark}; joint trains on all tasks from the start." if "joint" in set(strategies) else f"{mark}."
 
 
 def head(figure: Figure, title: str, subtitle: str, setting: str = "") -> None:
@@ -119,13 +87,13 @@ def name_lines(axes: Sequence[Axes], used: int, columns: int) -> None:
         used: how many are used.
         columns: panels a row.
     """
-    handles = [line for line in axes[0].get_lines() if not line.get_label().startswith("_")]
+    handles = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
     if used < len(axes):
-        free = axes[used]
-        box = free.get_subplotspec().get_position(free.figure)
-        free.figure.legend(
-            handles=handles, loc="center left", bbox_to_anchor=(box.x0 + 0.02, box.y0 + box.height / 2)
-        )
+        figure, cell = figure_of(axes[used]), axes[used].get_subplotspec()
+        assert cell is not None, "a panel of a grid has its cell"
+        box = cell.get_position(figure)
+        where = (box.x0 + 0.02, box.y0 + box.height / 2)
+        figure.legend(handles=handles, loc="center left", bbox_to_anchor=where)
     else:
         axes[columns - 1].legend(
             handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), borderaxespad=0

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import column_of, rows_where
 from clbench.analysis.settings import context_columns, strategy_columns
-from clbench.figures.labels import literal, number
-from clbench.figures.style import Look, variant_looks
+from clbench.figures.looks import Look, variant_looks
+from clbench.figures.words import literal, number
 from clbench.records.columns import finals_among, leading_metric
 
 REFERENCES = ("naive", "joint", "cumulative")
@@ -64,12 +65,12 @@ class Scores:
 
     def of(self, setting: str) -> pd.DataFrame:
         """Return the finished runs of a setting."""
-        return self.runs[self.runs["setting"] == setting]
+        return rows_where(self.runs, self.runs["setting"] == setting)
 
     def tasks_of(self, setting: str) -> tuple[str, ...]:
         """Return the tasks that a setting's runs have."""
         rows = self.of(setting)
-        known = {final.task for final in finals_among(rows) if rows[final.column].notna().any()}
+        known = {final.task for final in finals_among(rows) if column_of(rows, final.column).notna().any()}
         return tuple(task for task in self.tasks if task in known)
 
 
@@ -91,8 +92,8 @@ def arrange(runs: pd.DataFrame, losses: pd.DataFrame) -> Scores:
         variant if np.isnan(lam) else f"{variant}, λ={number(lam)}"
         for variant, lam in zip(runs["variant"], runs["lam"], strict=True)
     ]
-    settings = tuple(sorted(pd.unique(runs["setting"]), key=_natural))
-    done = runs[runs["status"] == "done"]
+    settings = tuple(sorted(runs["setting"].unique(), key=_natural))
+    done = rows_where(runs, runs["status"] == "done")
     return Scores(done, runs, losses, tasks, metrics, settings, varying)
 
 
@@ -132,7 +133,7 @@ def _telling(runs: pd.DataFrame, columns: list[str], known: list[str]) -> tuple[
 
 def _words(runs: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
     """Return `name=value` pairs as one text a run, with dotted names cut short where that is unique."""
-    texts = [f"{short_name(column, columns)}=" + _plain(runs[column]) for column in columns]
+    texts = [f"{short_name(column, columns)}=" + _plain(column_of(runs, column)) for column in columns]
     joined = texts[0]
     for text in texts[1:]:
         joined = joined + ", " + text
@@ -160,7 +161,7 @@ def _plain(values: pd.Series) -> pd.Series:
 
 def _variants(runs: pd.DataFrame) -> pd.Series:
     """Return the strategy's name, with those of its own hyperparameters (λ apart) that vary within it."""
-    names = runs["strategy"].astype(str).copy()
+    names = column_of(runs, "strategy").astype(str)
     own = [name for name in strategy_columns(runs) if name.startswith("strategy.")]
     for strategy, rows in runs.groupby("strategy"):
         varying = _telling(rows, own, [])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clbench.analysis.claims import Verdict, check_claims
 from clbench.analysis.comparison import Baseline
@@ -14,12 +13,10 @@ from clbench.analysis.load import Results
 from clbench.analysis.published import Comparison, compare_published
 from clbench.analysis.study import Study, read_study
 from clbench.errors import ConfigurationError
+from clbench.figures.picture import Picture
 from clbench.report.origin import Origin, origin_of
 from clbench.report.published import published_sheet
 from clbench.report.sheets import Sheet, choice_sheet, difference_sheets, outcome_sheet
-
-if TYPE_CHECKING:
-    from clbench.figures.gallery import Picture
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,6 @@ def gather(
         all_settings: draw every setting, however many there are.
     """
     from clbench.figures.gallery import SETTINGS_DRAWN, draw_all, other_pictures
-    from clbench.figures.published import draw_published
 
     study = read_study(results.folder) if is_study else Study()
     published = compare_published(results, study.published)
@@ -77,9 +73,7 @@ def gather(
         choice_sheet(results.runs),
     )
     most = len(results.runs) if all_settings else SETTINGS_DRAWN
-    pictures, notes = draw_all(results, folder=folder, most=most)
-    if published and (picture := draw_published(published, source, folder)):
-        pictures = [picture, *pictures]
+    pictures, notes = draw_all(results, folder=folder, most=most, published=published, source=source)
     if others := other_pictures(folder / "figures", pictures):
         notes.append(f"figures/ holds other pictures too, not of this report: {', '.join(others)}.")
     return Contents(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from clbench.analysis.load import Results
 from clbench.records.files import write_whole
 from clbench.report.contents import Contents
 from clbench.report.sheets import difference_sheets, outcome_sheet
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 
 def write_page(contents: Contents, path: Path) -> Path:
@@ -50,8 +47,6 @@ def count_runs(runs: pd.DataFrame) -> str:
 
 
 def _template(name: str) -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("clbench.report", "."),
         autoescape=True,

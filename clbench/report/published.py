@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
 from clbench.analysis.published import Comparison
 from clbench.report.sheets import EM_DASH, Sheet
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 NUMBERS = ("published", "ours", "n", "p", "p (Holm)")
 HEADER = ("method", "scenario", "metric", *NUMBERS, "", "reason")
@@ -41,10 +40,6 @@ def published_sheet(comparisons: Sequence[Comparison], source: str) -> Sheet:
 
 def published_table(sheet: Sheet) -> Table:
     """Return the sheet for `rich.print`."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(
         title=sheet.title,
         caption=sheet.note,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from clbench.analysis.comparison import Baseline
 from clbench.analysis.conditions import describe
+from clbench.analysis.frames import column_of, rows_where
 from clbench.analysis.load import Results
 from clbench.analysis.selection import choose_lambda
 from clbench.analysis.settings import leading_metric_of
@@ -64,7 +65,7 @@ def difference_sheets(results: Results, baseline: Baseline | None = None) -> lis
     """
     runs, asked = results.runs, baseline is not None
     baseline = "naive" if baseline is None else baseline
-    if runs["strategy"].nunique() < 2 and not asked:
+    if column_of(runs, "strategy").nunique() < 2 and not asked:
         return []
     try:
         frame = results.compare(baseline)
@@ -72,10 +73,10 @@ def difference_sheets(results: Results, baseline: Baseline | None = None) -> lis
         if asked:
             raise
         return []
-    frame = frame[(frame["pairs"] > 0) | (frame["lost"] > 0)]
+    frame = rows_where(frame, (frame["pairs"] > 0) | (frame["lost"] > 0))
     name = baseline if isinstance(baseline, str) else describe(baseline)
     loss = leading_metric_of(runs) == "loss"
-    family, others = frame[frame["family"] > 0], frame[frame["family"] == 0]
+    family, others = (rows_where(frame, mask) for mask in (frame["family"] > 0, frame["family"] == 0))
     sheets = []
     if len(family):
         note = f"{_difference_note(loss)} {family_note(family)}"
@@ -94,7 +95,7 @@ def _difference_sheet(title: str, note: str, frame: pd.DataFrame, baseline: str,
     names = _setting_names(frame, "choices")
     heads = {"p": "p", "p_holm": "p (Holm)"}
     shown = [name for name in heads if name in frame]
-    counts = ["pairs", *(["lost"] if frame["lost"].any() else [])]
+    counts = ["pairs", *(["lost"] if column_of(frame, "lost").any() else [])]
     rows = [
         (
             *(_setting_cell(row, name) for name in names),
@@ -128,11 +129,11 @@ def family_note(family: pd.DataFrame) -> str:
     sizes = sorted(set(family["family"]))
     tests = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     words = [f"p of a sign-flip test, corrected by Holm for the {tests} compared within one setting."]
-    blunt = family[family["least_p"] > 0.05].drop_duplicates(["pairs", "family"])
-    for row in blunt.sort_values(["pairs", "family"]).itertuples():
+    blunt = rows_where(family, family["least_p"] > 0.05).drop_duplicates(["pairs", "family"])
+    for row in blunt.sort_values(["pairs", "family"]).to_dict("records"):
         words.append(
-            f"With {row.pairs} pairs and {row.family} tests no corrected p can be below "
-            f"{short(row.least_p)}; {pairs_needed(row.family)} pairs could show a difference."
+            f"With {row['pairs']} pairs and {row['family']} tests no corrected p can be below "
+            f"{short(row['least_p'])}; {pairs_needed(row['family'])} pairs could show a difference."
         )
     return " ".join(words)
 
@@ -146,7 +147,7 @@ def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
     names = _setting_names(frame, "lam")
     loss = leading_metric_of(runs) == "loss"
     quantity = "mean loss" if loss else "ACC"
-    counts = ["n", *(["lost"] if frame["lost"].any() else [])]
+    counts = ["n", *(["lost"] if column_of(frame, "lost").any() else [])]
     rows = [
         (
             *(plain(row[name]) for name in names),
@@ -179,7 +180,7 @@ def _setting_names(frame: pd.DataFrame, until: str) -> list[str]:
     """Return the columns before one that say something."""
     names = list(frame.columns)[: list(frame.columns).index(until)]
     names = [name for name in names if not _is_empty(frame, name)]
-    return [name for name in names if name != "stream" or frame["stream"].nunique() > 1]
+    return [name for name in names if name != "stream" or column_of(frame, "stream").nunique() > 1]
 
 
 def in_words(low: float, high: float, point: float, turned: bool = False) -> str:
@@ -205,7 +206,8 @@ def plain(value: object) -> str:
 
 def _is_empty(frame: pd.DataFrame, name: str) -> bool:
     """Tell whether a column says nothing."""
-    return bool(frame[name].isna().all() or (name == "lost" and not frame["lost"].any()))
+    values = column_of(frame, name)
+    return bool(values.isna().all() or (name == "lost" and not values.any()))
 
 
 def _heading(name: str) -> str:

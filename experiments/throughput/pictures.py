@@ -9,19 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 from tables import TITLES, limit, point_costs, summary
 
-from clbench.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    new_axes,
-    save,
-    set_log,
-    styled,
-)
+from clbench.figures.axes import new_axes, set_log
+from clbench.figures.looks import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from clbench.figures.style import save, styled
 
 COLOURS = {"clbench": BLUE, "plain": GREY, "bare": GREY, "Avalanche": VERMILLION, "batched": GREEN}
 PHASE_COLOURS = {"start": GREY, "compose": PURPLE, "train": BLUE, "record": ORANGE, "report": SKY}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.axes import Axes
 
-from clbench.figures.labels import label_ends, quantity
-from clbench.figures.style import Look, axes_or_new, set_log, spans_decades, strategy_look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from clbench.analysis.frames import groups, rows_where
+from clbench.figures.axes import axes_or_new, set_log, spans_decades
+from clbench.figures.line_ends import label_ends
+from clbench.figures.looks import Look, line_look
+from clbench.figures.words import quantity
 
 TRAINING_ON = "training on "
 
@@ -52,9 +52,9 @@ def plot_curves(
         set_log(ax)
     floor = lowest(estimates) if log and floor is None else floor
     ends = []
-    for line, part in estimates.groupby("line", sort=False):
+    for line, part in groups(estimates, "line"):
         part = part.sort_values("step")
-        colour, dash = (looks or {}).get(line) or strategy_look(part["strategy"].iloc[0])
+        colour, dash = line_look(line, part["strategy"].iloc[0], looks)
         low = part["low"].clip(lower=floor) if log else part["low"]
         ax.fill_between(
             part["step"], low, part["high"], color=colour, alpha=0.18, linewidth=0, label=f"_band {line}"
@@ -77,9 +77,9 @@ def plot_curves(
 
 def lowest(estimates: pd.DataFrame) -> float:
     """Return where a log axis ends below: under every mean, and no lower than bands that reach to 0 need."""
-    positive = estimates["mean"][estimates["mean"] > 0]
-    lows = estimates["low"][estimates["low"] > 0.2 * positive.min()]
-    return 0.8 * min([positive.min(), *lows])
+    means, lows = (estimates[name].to_numpy(dtype=float) for name in ("mean", "low"))
+    least = float(means[means > 0].min())
+    return 0.8 * min([least, *lows[lows > 0.2 * least]])
 
 
 def mark_switches(ax: Axes, stages: Mapping[str, tuple[float, float]]) -> None:
@@ -134,9 +134,8 @@ def plot_tasks(
     log = metric == "loss" and spans_decades(estimates["mean"])
     floor = lowest(estimates) if log else None
     for ax, task in zip(axes, tasks, strict=False):
-        part = estimates[estimates["task"] == task]
         plot_curves(
-            part,
+            rows_where(estimates, estimates["task"] == task),
             stages,
             counted,
             metric=metric,

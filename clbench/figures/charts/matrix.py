@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from math import ceil
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
 
-from clbench.figures.style import axes_or_new, spans_decades
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.colors import Normalize
+from clbench.figures import estimates as est
+from clbench.figures.axes import axes_or_new, new_axes, spans_decades
+from clbench.figures.chart import Drawing, chart
+from clbench.figures.layout import head, tidy_grid
+from clbench.figures.setting import Setting
+from clbench.figures.words import quantity, seeds
+from clbench.records.columns import higher_is_better
 
 
 def scale_of(matrices: Sequence[np.ndarray], *, lower_is_better: bool, unit: bool) -> Normalize:
@@ -22,8 +26,6 @@ def scale_of(matrices: Sequence[np.ndarray], *, lower_is_better: bool, unit: boo
         lower_is_better: a loss; logarithmic where the values span more than 1.5 decades.
         unit: a score between 0 and 1 whose whole range is shown.
     """
-    from matplotlib.colors import LogNorm, Normalize
-
     values = np.concatenate([matrix[np.isfinite(matrix)] for matrix in matrices])
     if unit:
         return Normalize(0, 1)
@@ -64,7 +66,7 @@ def plot_matrix(
     if len(tasks) <= 10:
         size = 8.5 if len(tasks) <= 5 else 6.5
         for row, column in np.ndindex(matrix.shape):
-            value = matrix[row, column]
+            value = float(matrix[row, column])
             if not np.isfinite(value):
                 continue
             red, green, blue, _ = mesh.cmap(scale(value))
@@ -96,3 +98,31 @@ def cell_text(value: float) -> str:
     if abs(value) >= 1000 or 0 < abs(value) < 0.001:
         return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
     return f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
+
+
+@chart("matrix", place=40, needs="two tasks and the runs' own losses.csv")
+def draw_matrix(setting: Setting, metric: str) -> Drawing | None:
+    """Draw R, a metric on every task after every stage, as a heat map per strategy, all on one scale."""
+    tasks, runs = setting.tasks, setting.choice.runs
+    panels = est.matrices(setting.scores.losses, runs, tasks, metric)
+    if not panels or len(tasks) < 2:
+        return None
+    lower = not higher_is_better(metric)
+    unit = metric != "loss"
+    scale = scale_of(list(panels.values()), lower_is_better=lower, unit=unit)
+    columns = min(len(panels), 4)
+    cells = min(3.4, 1.6 + 0.33 * len(tasks))
+    width = max(cells, 0.3 + 0.085 * max(map(len, panels)))  # so that long titles don't meet
+    figure, axes = new_axes(ceil(len(panels) / columns), columns, size=(width, cells + 0.25))
+    for ax, (line, matrix) in zip(axes, panels.items(), strict=False):
+        plot_matrix(matrix, tasks, tasks, scale=scale, lower_is_better=lower, unit=unit, ax=ax)
+        ax.set_title(line)
+    tidy_grid(axes, len(panels), columns)
+    for place, ax in enumerate(axes[: len(panels)]):
+        if place % columns:
+            ax.set_ylabel("")
+    counts = runs.groupby("line")["run"].count()
+    title = f"R: {quantity(metric, setting.scores.loss)} on every task after every stage"
+    head(figure, title, f"mean over {seeds(counts)}; dark is good", setting.name)
+    caption = f"Test split, mean over {seeds(counts)}; dark is good.{setting.choice.words}"
+    return Drawing(title, caption, figure)

@@ -1,59 +1,19 @@
-"""Words on the axes: what a quantity is called, its unit, and labels at the ends of lines."""
+"""Labels at the ends of lines, moved apart where they would overlap."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from clbench.figures.style import ink
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-QUANTITIES = {
-    "accuracy": "accuracy",
-    "f1_micro": "micro F1",
-    "f1_macro": "macro F1",
-    "rmse": "RMSE",
-    "r2": "R²",
-    "mse": "mean squared error",
-    "cross_entropy": "cross-entropy (nats)",
-    "anchor_distance": "distance ‖θ − θ*‖",
-}
+from clbench.figures.axes import figure_of
+from clbench.figures.looks import ink
 
 
-def quantity(metric: str, loss: str = "loss") -> str:
-    """Return how a metric is called on an axis; `loss` says which loss it is, `mse` or `cross_entropy`."""
-    name = loss if metric == "loss" else metric
-    return QUANTITIES.get(name, name.replace("_", " "))
-
-
-def literal(text: str) -> str:
-    """Return a text so that matplotlib prints it as it stands: nothing between two `$` is a formula."""
-    return text.replace("$", r"\$")
-
-
-def number(value: float) -> str:
-    """Return a hyperparameter as a person writes it: `0.1`, `100`, `1e-6`."""
-    if value == 0:
-        return "0"
-    if 1e-3 <= abs(value) < 1e5:
-        return f"{float(f'{value:.4g}'):g}"
-    mantissa, exponent = f"{value:.3e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-
-
-def seeds(counts: Sequence[int]) -> str:
-    """Return over how many seeds an estimate was taken: `10 seeds`, `8 to 10 seeds`."""
-    low, high = min(counts), max(counts)
-    if low == high:
-        return f"{low} seed" + ("s" if low != 1 else "")
-    return f"{low} to {high} seeds"
-
-
-def spread(positions: Sequence[float], gap: float, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+def spread(
+    positions: Sequence[float] | np.ndarray, gap: float, low: float = 0.0, high: float = 1.0
+) -> np.ndarray:
     """Return positions in their order, moved as little as needed to lie at least `gap` apart.
 
     Neighbours that collide form a block around their mean, blocks that collide are merged (the pool of
@@ -82,7 +42,7 @@ def spread(positions: Sequence[float], gap: float, low: float = 0.0, high: float
 
 
 def label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write labels at the right of the axes beside the lines' ends, moved apart where they would overlap.
+    """Write labels at the right of the axes beside the lines' ends.
 
     Args:
         ax: axes whose limits are final.
@@ -91,11 +51,10 @@ def label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
     ends = [end for end in ends if np.isfinite(end[0])]
     if not ends:
         return
-    x_right = ax.get_xlim()[1]
-    heights = ax.transAxes.inverted().transform(ax.transData.transform([(x_right, y) for y, _, _ in ends]))[
-        :, 1
-    ]
-    inches = ax.figure.get_size_inches()[1] * ax.get_position().height
+    right, figure = ax.get_xlim()[1], figure_of(ax)
+    pixels = ax.transData.transform([(right, y) for y, _, _ in ends])
+    heights = ax.transAxes.inverted().transform(pixels)[:, 1]
+    inches = figure.get_size_inches()[1] * ax.get_position().height
     placed = spread(np.clip(heights, 0, 1), 0.15 / inches, -0.02, 1.02)
     for height, (_, text, colour) in zip(placed, ends, strict=True):
         ax.annotate(

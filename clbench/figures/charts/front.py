@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from clbench.figures.labels import number
-from clbench.figures.style import MANY, MARKERS, Look, axes_or_new, ink, set_log, spans_decades, strategy_look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from clbench.analysis.frames import column_of, groups
+from clbench.figures import estimates as est
+from clbench.figures.axes import axes_or_new, new_axes, set_log, spans_decades
+from clbench.figures.chart import Drawing, chart
+from clbench.figures.layout import head
+from clbench.figures.looks import MANY, MARKERS, Look, ink, line_look
+from clbench.figures.setting import Setting
+from clbench.figures.words import how_read, number, quantity
+from clbench.records.columns import Final, higher_is_better
 
 
 def plot_front(
@@ -41,21 +45,22 @@ def plot_front(
         set_log(ax, "x")
     if lower_is_better and spans_decades(both["y"]):
         set_log(ax)
-    for place, (line, part) in enumerate(estimates.groupby("line", sort=False)):
+    for place, (line, part) in enumerate(groups(estimates, "line")):
         part = part.sort_values("lam")
-        colour, dash = (looks or {}).get(line) or strategy_look(part["strategy"].iloc[0])
+        colour, dash = line_look(line, part["strategy"].iloc[0], looks)
         _error_bars(ax, part, colour)
         marker, size = MARKERS[place % len(MARKERS)], 4.5 if len(part) <= MANY else 2.5
         ax.plot(
             part["x"], part["y"], color=colour, linestyle=dash, marker=marker, markersize=size, label=line
         )
-    for row in references.itertuples():
-        colour, _ = (looks or {}).get(row.line) or strategy_look(row.strategy)
-        _error_bars(ax, references[references["line"] == row.line], colour)
-        ax.plot([row.x], [row.y], color=colour, marker="*", markersize=11, linestyle="", label=row.line)
+    for line, end in groups(references, "line"):
+        colour, _ = line_look(line, end["strategy"].iloc[0], looks)
+        _error_bars(ax, end, colour)
+        x, y = end["x"].iloc[0], end["y"].iloc[0]
+        ax.plot([x], [y], color=colour, marker="*", markersize=11, linestyle="", label=line)
         ax.annotate(
-            row.line,
-            (row.x, row.y),
+            line,
+            (x, y),
             xytext=(7, -3),
             textcoords="offset points",
             va="top",
@@ -65,12 +70,12 @@ def plot_front(
         )
     ax.margins(0.12)
     named = list(ax.transData.transform(references[["x", "y"]].to_numpy(dtype=float)))
-    for line, part in estimates.groupby("line", sort=False):
-        colour, _ = (looks or {}).get(line) or strategy_look(part["strategy"].iloc[0])
+    for line, part in groups(estimates, "line"):
+        colour, _ = line_look(line, part["strategy"].iloc[0], looks)
         _name_lams(ax, part.sort_values("lam"), colour, named)
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
-    if estimates["line"].nunique() > 1:
+    if column_of(estimates, "line").nunique() > 1:
         ax.legend(loc="best")
     return ax
 
@@ -119,3 +124,33 @@ def _name_lams(ax: Axes, part: pd.DataFrame, colour: str, named: list[np.ndarray
             color=ink(colour),
         )
         first = False
+
+
+@chart("front", place=70, needs="two tasks and a strategy with three values of λ")
+def draw_front(setting: Setting, metric: str) -> Drawing | None:
+    """Draw stability against plasticity: the old tasks and the last one over λ, naive and joint as ends."""
+    tasks, swept = setting.tasks, setting.swept
+    if swept.empty or len(tasks) < 2:
+        return None
+    old = [Final("test", metric, task).column for task in tasks[:-1]]
+    new = [Final("test", metric, tasks[-1]).column]
+    by = ["variant", "strategy", "lam"]
+    path = est.front_estimates(swept, old, new, by).rename(columns={"variant": "line"})
+    ends = est.front_estimates(setting.references, old, new, ["line", "strategy"])
+    name = quantity(metric, setting.scores.loss)
+    before = f"task {tasks[0]}" if len(tasks) == 2 else f"tasks {tasks[0]} to {tasks[-2]} (mean)"
+    figure, axes = new_axes(size=(5.4, 4.4))
+    better = "upper right" if higher_is_better(metric) else "lower left"
+    plot_front(
+        path,
+        ends,
+        x_label=f"{name}, {before}",
+        y_label=f"{name}, task {tasks[-1]}",
+        lower_is_better=not higher_is_better(metric),
+        looks=setting.scores.looks,
+        ax=axes[0],
+    )
+    title = "Stability against plasticity over λ"
+    how = f"{how_read(path['n'])}; better is {better}"
+    head(figure, title, how, setting.name)
+    return Drawing(title, f"Test split after the last stage; {how}.", figure)

@@ -1,0 +1,22 @@
+"""A picture that was written, which needs no drawing library to be spoken of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was written.
+
+    Args:
+        title: what it shows; in the page, the text in its stead.
+        caption: how to read it, with the number of seeds.
+        png, svg: its files.
+    """
+
+    title: str
+    caption: str
+    png: Path
+    svg: Path
