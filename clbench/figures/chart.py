@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from matplotlib.figure import Figure
 
@@ -34,6 +35,8 @@ class Drawing:
 
 Draw = Callable[[Setting, str], Drawing | None]
 """Draws a setting by a metric; None where its files hold too little for it."""
+
+D = TypeVar("D", bound=Draw)
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,14 @@ def chart(
     metrics: Callable[[Setting], Sequence[str]] = leading,
     file: Callable[[Setting, str], str] | None = None,
     per_setting: bool = True,
-) -> Callable[[Draw], Draw]:
+) -> Callable[[D], D]:
     """Declare that a function draws a chart; arguments as for `Chart`, and the file is called like it.
 
     Raises:
         ValueError: another chart has the name.
     """
 
-    def declare(draw: Draw) -> Draw:
+    def declare(draw: D) -> D:
         if name in CHARTS:
             raise ValueError(f"A chart's name must be its own; got {name!r} twice. Take another one.")
         CHARTS[name] = Chart(name, place, needs, draw, metrics, file or (lambda *_: name), per_setting)
