@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,14 +46,14 @@ class Context(ABC):
         task_gradient: gradient of the task loss at this step (before the strategy changed it and
             without the penalty) `[lane, padded]`.
         total_gradient: what the optimiser was given at this step `[lane, padded]`.
-        theta_before: parameters before this step `[lane, padded]`; only in `observe_step`.
+        theta_before: parameters before this step `[lane, padded]`; only in `after_step`.
         network: bound to `theta`; its `backward` writes `task_gradient`.
         layout: names and places of the parameters.
         lr: the optimiser's learning rate `[lane]`.
         stage: the current stage (in `consolidate`: the one that has just ended), from 0.
         step: gradient steps taken since the start of the run, this one included.
         stage_step: gradient steps taken in this stage, this one included.
-        recorded: whether this step's penalty is recorded; else its value may be left out.
+        scratch: what can be computed again, kept for this phase only (never saved, never shared).
         tasks: number of tasks in the stream.
         seeds: the seed of every lane.
         outputs: number of outputs of the network.
@@ -72,7 +73,7 @@ class Context(ABC):
     stage: int
     step: int
     stage_step: int
-    recorded: bool = True
+    scratch: dict[Any, Any]
     tasks: int
     seeds: tuple[int, ...]
     outputs: int

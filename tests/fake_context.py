@@ -59,12 +59,18 @@ class FakeContext(Context):
         self.network = model.bind(stream, self.theta, self.task_gradient)
         self.lr = torch.full((lanes,), lr, dtype=torch.float64)
         self.stage, self.step, self.stage_step = 0, 0, 0
+        self.kept: dict = {}
         self.tasks, self.outputs = len(stream.tasks), stream.outputs
         self.scenario = stream.scenario
         self.task_outputs = tuple(task.outputs for task in stream.tasks)
         self.seeds = tuple(range(lanes))
         self.pool = stream.inputs.shape[0]
         self.device = torch.device("cpu")
+
+    @property
+    def scratch(self) -> dict:
+        """Of this stage only."""
+        return self.kept.setdefault(self.stage, {})
 
     def masks(self) -> Tensor | None:
         """0 or −inf, `[task, outputs]`."""

@@ -163,7 +163,7 @@ def test_a_diverging_lane_leaves_its_neighbours_bits():
 def test_a_failing_part_fails_its_own_runs_only():
     @dataclass(frozen=True)
     class Broken(Strategy):
-        def change_gradient(self, context, state, gradient):
+        def gradient(self, context, state, gradient):
             raise RuntimeError("no such gradient")
 
     runs = [make(), make(strategy=Broken()), make(seed=1)]
@@ -178,10 +178,10 @@ class Touchy(Strategy):
     """Raises in a stage, or at its end, where λ is 1 in any of the lanes."""
 
     lam: float = 0.1
-    at: str = "penalty"
+    where: str = "penalty"
 
     def check(self, context, place):
-        if self.at == place and context.stage == (place == "penalty") and bool((self.lam == 1).any()):
+        if self.where == place and context.stage == (place == "penalty") and bool((self.lam == 1).any()):
             raise MemoryError("not with λ = 1")
 
     def start(self, context):

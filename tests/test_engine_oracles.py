@@ -182,8 +182,8 @@ REHEARSED = {}
 class Watched(NaiveRehearsal):
     """Tell the tasks and samples of every stage."""
 
-    def stage_data(self, context, state, address):
-        found = super().stage_data(context, state, address)
+    def data(self, context, state, address):
+        found = super().data(context, state, address)
         REHEARSED[context.stage] = (found[0] // context.pool, found[0] % context.pool)
         return found
 

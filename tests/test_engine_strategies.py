@@ -34,12 +34,17 @@ def watched(kind):
 
     @dataclass(frozen=True)
     class Watched(kind):
-        def stage_data(self, context, state, address):
-            found = kind.stage_data(self, context, state, address)
-            if "buffer" in state and (state["buffer"] >= 0).any():
-                held = state["buffer"]
-                SEEN.append((held // context.pool, labels_of(context, held.clamp(min=0)), held))
-            return found
+        def at(self, stage):
+            acts = kind.at(self, stage)
+
+            def data(context, state, address):
+                found = address if acts.data is None else acts.data(context, state, address)
+                if (state["buffer"] >= 0).any():
+                    held = state["buffer"]
+                    SEEN.append((held // context.pool, labels_of(context, held.clamp(min=0)), held))
+                return found
+
+            return acts._replace(data=data)
 
     return Watched
 
@@ -113,12 +118,12 @@ def test_a_batch_is_as_large_as_the_data_where_these_are_fewer(last_batch):
 
 @dataclass(frozen=True)
 class Forgetful(GDumb):
-    def stage_data(self, context, state, address):
+    def data(self, context, state, address):
         return address[:, : 0 if context.stage else None]
 
 
 def test_a_stage_without_data_is_told_in_a_line():
-    with pytest.raises(ConfigurationError, match=r"at least one sample; got none from Forgetful.stage_data"):
+    with pytest.raises(ConfigurationError, match=r"at least one sample; got none from Forgetful.data"):
         results([make("class", Forgetful())], threads=1)
 
 
@@ -213,14 +218,22 @@ def test_fisher_and_mas_count_the_outputs_that_compete_in_training(source, outpu
 
 @dataclass(frozen=True)
 class WatchedDark(DarkReplay):
-    def output_loss(self, context, state, batch, outputs):
+    def loss(self, context, state, batch, outputs):
+        self.note(context, state, batch, outputs)
+        return DarkReplay.loss(self, context, state, batch, outputs)
+
+    def remember(self, context, state, batch, outputs):
+        if context.stage == 0:
+            self.note(context, state, batch, outputs)
+        return DarkReplay.remember(self, context, state, batch, outputs)
+
+    def note(self, context, state, batch, outputs):
         own = outputs[0, : batch.new].detach().clone()
         replayed = None
         if context.stage:
             count = (outputs.shape[1] - batch.new) // 2
-            replayed = state["logits"][0, state["_places"][0, :count]]
+            replayed = state["logits"][0, context.scratch["der/places"][0, :count]]
         SEEN.append((context.stage, batch.address[0], own, replayed))
-        return super().output_loss(context, state, batch, outputs)
 
 
 @pytest.mark.parametrize(("source", "outputs"), CHOICES)

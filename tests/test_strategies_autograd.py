@@ -37,7 +37,7 @@ def test_gradient_is_the_derivative_and_theta_stays():
     context = FakeContext(classification_stream())
     before = context.theta.clone()
     with torch.no_grad():  # as the engine trains
-        value, gradient = penalty_by_autograd(Quartic(), context, {}, context.theta)
+        value, gradient = penalty_by_autograd(Quartic().penalty, context, {}, context.theta)
     torch.testing.assert_close(value, 2 * (before**4).sum(1))
     torch.testing.assert_close(gradient, 8 * before**3)
     assert torch.equal(context.theta, before)
@@ -49,7 +49,7 @@ def test_gradient_is_the_derivative_and_theta_stays():
 def test_a_value_without_gradient_is_caught_in_one_line(cut):
     context = FakeContext(classification_stream())
     with pytest.raises(ConfigurationError) as caught:
-        penalty_by_autograd(Quartic(cut=cut), context, {}, context.theta)
+        penalty_by_autograd(Quartic(cut=cut).penalty, context, {}, context.theta)
     assert len(caught.value.problems) == 1
     line = caught.value.problems[0]
     assert "\n" not in line
@@ -60,11 +60,11 @@ def test_a_value_without_gradient_is_caught_in_one_line(cut):
 def test_a_value_over_all_lanes_is_caught():
     context = FakeContext(classification_stream())
     with pytest.raises(ConfigurationError, match=r"one number per lane, shape \(2,\); got \(\) from Quartic"):
-        penalty_by_autograd(Quartic(cut="lanes"), context, {}, context.theta)
+        penalty_by_autograd(Quartic(cut="lanes").penalty, context, {}, context.theta)
 
 
 def test_a_constant_zero_is_allowed():
     context = FakeContext(classification_stream())
-    value, gradient = penalty_by_autograd(Quartic(cut="zero"), context, {}, context.theta)
+    value, gradient = penalty_by_autograd(Quartic(cut="zero").penalty, context, {}, context.theta)
     assert value.tolist() == [0.0, 0.0]
     assert gradient.abs().max() == 0

@@ -7,6 +7,7 @@ import torch
 from fake_context import FakeContext, classification_stream, regression_stream
 from torch.nn import functional
 
+from clbench.engine.plan import shape_of
 from clbench.lanes import stack
 from clbench.strategies import LwF, ShrinkPerturb
 from clbench.strategies.lwf import distillation
@@ -54,7 +55,7 @@ def test_loss_is_torchs_kl_over_the_old_heads(scenario, heads, new):
     part = LwF(lam=1.5, temperature=2.0, new_classes=new)
     state, teacher = taught(part, context, 2)
     batch, outputs, targets = student_and_teacher(context, teacher, 2)
-    found = part.output_loss(context, state, batch, outputs)
+    found = part.loss(context, state, batch, outputs)
     for lane in range(2):
         terms = [kl(outputs[lane, :, low:high], targets[lane, :, low:high], 2.0) for low, high in heads]
         expected = 1.5 * sum(terms) / len(terms)
@@ -68,7 +69,7 @@ def test_new_classes_compete_in_the_students_softmax():
     state, teacher = taught(part, context, 1)
     batch, outputs, targets = student_and_teacher(context, teacher, 1)
     leaf = outputs.detach().requires_grad_()
-    gradient = torch.autograd.grad(part.output_loss(context, state, batch, leaf).sum(), leaf)[0]
+    gradient = torch.autograd.grad(part.loss(context, state, batch, leaf).sum(), leaf)[0]
     # van de Ven's: cross-entropy of all four classes with targets padded by 0, times T².
     padded = torch.cat([functional.softmax(targets[..., :2] / 2, 2), torch.zeros_like(targets[..., :2])], 2)
     losses = -(padded * functional.log_softmax(leaf / 2, 2)).sum(2).mean(1) * 4
@@ -97,7 +98,7 @@ def test_average_over_classes_is_torchs_mean(scenario, new, classes):
     part = LwF(classes="mean", new_classes=new)
     state, teacher = taught(part, context, 2)
     batch, outputs, targets = student_and_teacher(context, teacher, 2)
-    found = part.output_loss(context, state, batch, outputs)
+    found = part.loss(context, state, batch, outputs)
     old = min(classes, 4)
     for lane in range(2):
         target = functional.softmax(targets[lane, :, :old] / 2.0, 1)
@@ -112,7 +113,7 @@ def test_zero_at_the_teacher():
     part = LwF()
     state = part.consolidate(context, {})
     batch = context.fetch(context.train_addresses(0))
-    found = part.output_loss(context, state, batch, context.forward(context.theta, batch.inputs))
+    found = part.loss(context, state, batch, context.forward(context.theta, batch.inputs))
     assert found.abs().max() < 1e-15
 
 
@@ -121,7 +122,7 @@ def test_regression_distils_the_squared_difference():
     part = LwF(lam=0.5)
     state, teacher = taught(part, context, 1)
     batch, outputs, targets = student_and_teacher(context, teacher, 1)
-    found = part.output_loss(context, state, batch, outputs)
+    found = part.loss(context, state, batch, outputs)
     expected = [0.5 * functional.mse_loss(outputs[lane], targets[lane]) for lane in range(2)]
     torch.testing.assert_close(found, torch.stack(expected))
 
@@ -131,10 +132,10 @@ def test_weighting_by_tasks_is_a_share_of_both_losses():
     part = stack([LwF(lam=1.0, weighting="tasks"), LwF(lam=0.0, weighting="tasks")])
     state, teacher = taught(part, context, 2)
     batch, outputs, targets = student_and_teacher(context, teacher, 2)
-    old = stack([LwF(), LwF()]).output_loss(context, state, batch, outputs)
-    added = part.output_loss(context, state, batch, outputs)
+    old = stack([LwF(), LwF()]).loss(context, state, batch, outputs)
+    added = part.loss(context, state, batch, outputs)
     gradient = torch.full((2, 4), 6.0)
-    part.change_gradient(context, state, gradient)
+    part.gradient(context, state, gradient)
     # n = 3: a third of the new loss, two thirds of the old.
     assert gradient[0].tolist() == [pytest.approx(2.0)] * 4
     assert float(added[0]) / 3 == pytest.approx(float(old[0]) * 2 / 3, rel=1e-6)
@@ -144,9 +145,9 @@ def test_weighting_by_tasks_is_a_share_of_both_losses():
 
 def test_the_first_stage_is_naives_and_lambda_shapes_no_teacher():
     part, other = LwF(), LwF(lam=9.0, temperature=5.0)
-    assert part.shaping(0, "train") is None
-    assert part.shaping(0, "consolidate") == other.shaping(0, "consolidate") is not None
-    assert part.shaping(1, "train") != other.shaping(1, "train")
+    assert shape_of(part, 0, "train") is None
+    assert shape_of(part, 0, "consolidate") == shape_of(other, 0, "consolidate") is not None
+    assert shape_of(part, 1, "train") != shape_of(other, 1, "train")
 
 
 @pytest.mark.parametrize(

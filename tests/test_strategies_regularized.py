@@ -7,9 +7,10 @@ import pytest
 import torch
 from fake_context import FakeContext, classification_stream, regression_stream
 
+from clbench.engine.plan import shape_of
 from clbench.importance import Fisher, OutputSensitivity, PathIntegral, RWalk
 from clbench.lanes import stack
-from clbench.penalty import Group
+from clbench.penalty import Group, anchor_distance
 from clbench.strategies import Naive, Regularized
 from clbench.strategies.autograd import penalty_by_autograd
 
@@ -35,9 +36,18 @@ def after_tasks(part, tasks, context):
     return state, ends, importances
 
 
+def pull_of(part, context, state):
+    """Return the only pull, and what it needs of the layout."""
+    (pull,) = part.at(context.stage).pulls(context, state)
+    return pull, list(context.layout.slices().values())
+
+
 def value_of(part, context, state):
-    value, gradient = part.penalty_gradient(context, state, context.theta)
-    by_autograd = penalty_by_autograd(part, context, state, context.theta)
+    pull, blocks = pull_of(part, context, state)
+    value, gradient = pull.gradient(context.theta, blocks, torch.empty_like(pull.anchor))
+    by_autograd = penalty_by_autograd(
+        lambda context, state, theta: pull.value(theta, blocks), context, state, context.theta
+    )
     torch.testing.assert_close(by_autograd[0], value, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(by_autograd[1], gradient, rtol=1e-10, atol=1e-12)
     return value
@@ -98,13 +108,10 @@ def test_fixed_anchors_act_in_the_first_stage():
 
 
 def test_moving_anchors_do_nothing_in_the_first_stage():
-    context = FakeContext(classification_stream())
-    part = Regularized(importance=PathIntegral())
-    state = part.start(context)
-    value, gradient = part.penalty_gradient(context, state, context.theta)
-    assert value.tolist() == [0.0, 0.0]
-    assert gradient.abs().max() == 0
-    assert part.anchor_distance(context, state) is None
+    acts = Regularized(importance=PathIntegral()).at(0)
+    assert not acts.penalises
+    assert acts.after_step is not None
+    assert Regularized().at(0).trains is False
 
 
 def test_groups_have_their_own_anchor_and_lambda():
@@ -119,7 +126,7 @@ def test_groups_have_their_own_anchor_and_lambda():
         expected += 20.0 * (views[name] - initial[name]).square().flatten(1).sum(1)
     expected += 2.0 * views["head.weight"].square().flatten(1).sum(1)
     torch.testing.assert_close(value_of(part, context, state), expected)
-    distance = part.anchor_distance(context, state)
+    distance = anchor_distance([pull_of(part, context, state)[0]], context.theta)
     held = views["head.weight"].square().flatten(1).sum(1)
     for name in ("layers.0.weight", "layers.0.bias"):
         held += (views[name] - initial[name]).square().flatten(1).sum(1)
@@ -160,11 +167,12 @@ def test_lanes_have_their_own_numbers():
 def sgd_step(part, context, state, coupling):
     """One plain SGD step with or without the penalty in the gradient."""
     context.theta_before = context.theta.clone()
-    value, gradient = part.penalty_gradient(context, state, context.theta)
+    pull, blocks = pull_of(part, context, state)
+    assert pull.decoupled == (coupling == "decoupled")
+    _, gradient = pull.gradient(context.theta, blocks, torch.empty_like(pull.anchor))
     context.theta -= context.lr[:, None] * (context.task_gradient + gradient)
-    if part.acts("observe_step"):
-        part.observe_step(context, state)
-    return value
+    if pull.decoupled:
+        pull.shrink(context.theta, context.theta_before, context.lr[:, None], blocks)
 
 
 def test_decoupled_is_loss_coupled_for_plain_sgd():
@@ -173,7 +181,6 @@ def test_decoupled_is_loss_coupled_for_plain_sgd():
         context = FakeContext(regression_stream(), lr=0.05)
         part = Regularized(lam=0.3, anchor="zero", half=True, coupling=coupling)
         state = part.start(context)
-        assert part.acts("observe_step") == (coupling == "decoupled")
         for step in range(5):
             size = context.layout.size
             context.task_gradient[:, :size] = torch.sin(torch.arange(size) + step).double()
@@ -204,9 +211,9 @@ def test_frozen_parameters_are_not_shrunk():
     factors = torch.ones(context.layout.padded, dtype=torch.float64)
     frozen = context.layout.slices()["head.weight"]
     factors[frozen] = 0.0
-    context.rate_factors = lambda: factors
     part = Regularized(lam=1.0, anchor="zero", coupling="decoupled")
-    sgd_step(part, context, part.start(context), "decoupled")
+    pull, blocks = pull_of(part, context, part.start(context))
+    pull.shrink(context.theta, context.theta.clone(), context.lr[:, None] * factors, blocks)
     assert torch.equal(context.theta[:, frozen], context.initial[:, frozen])
     assert not torch.equal(context.theta, context.initial)
 
@@ -216,48 +223,48 @@ def test_frozen_parameters_are_not_shrunk():
 
 def test_what_does_not_act_in_a_stage_does_not_shape_it():
     for part in (Regularized(), Regularized(anchor="each", importance=Fisher(), half=True)):
-        assert part.shaping(0, "train") is None
-        assert part.shaping(1, "train") is not None
+        assert shape_of(part, 0, "train") is None
+        assert shape_of(part, 1, "train") is not None
         other = dataclasses.replace(part, lam=77.0, half=True, scale="mean", coupling="decoupled")
-        assert part.shaping(0, "consolidate") == other.shaping(0, "consolidate") is not None
-        assert part.shaping(1, "train") != other.shaping(1, "train")
-    assert Regularized(importance=Fisher("empirical")).shaping(0, "consolidate") != Regularized(
-        importance=Fisher()
-    ).shaping(0, "consolidate")
+        assert shape_of(part, 0, "consolidate") == shape_of(other, 0, "consolidate") is not None
+        assert shape_of(part, 1, "train") != shape_of(other, 1, "train")
+    assert shape_of(Regularized(importance=Fisher("empirical")), 0, "consolidate") != shape_of(
+        Regularized(importance=Fisher()), 0, "consolidate"
+    )
 
 
 @pytest.mark.parametrize("importance", [PathIntegral(), RWalk()])
 def test_observing_shapes_the_first_stage_but_lambda_does_not(importance):
     part = Regularized(importance=importance)
     for phase in ("train", "consolidate"):
-        assert part.shaping(0, phase) is not None
-        assert part.shaping(0, phase) == dataclasses.replace(part, lam=9.0).shaping(0, phase)
-    assert part.shaping(1, "train") != dataclasses.replace(part, lam=9.0).shaping(1, "train")
+        assert shape_of(part, 0, phase) is not None
+        assert shape_of(part, 0, phase) == shape_of(dataclasses.replace(part, lam=9.0), 0, phase)
+    assert shape_of(part, 1, "train") != shape_of(dataclasses.replace(part, lam=9.0), 1, "train")
     other = Regularized(importance=dataclasses.replace(importance, damping=0.5))
-    assert part.shaping(0, "train") != other.shaping(0, "train")
+    assert shape_of(part, 0, "train") != shape_of(other, 0, "train")
 
 
 def test_fixed_anchors_shape_every_stage_unless_they_start_later():
     part = Regularized(anchor="init")
-    assert part.shaping(0, "train") != dataclasses.replace(part, lam=3.0).shaping(0, "train")
-    assert part.shaping(0, "consolidate") is None
+    assert shape_of(part, 0, "train") != shape_of(dataclasses.replace(part, lam=3.0), 0, "train")
+    assert shape_of(part, 0, "consolidate") is None
     later = dataclasses.replace(part, from_stage=1)
-    assert later.shaping(0, "train") is None
-    assert later.shaping(1, "train") is not None
+    assert shape_of(later, 0, "train") is None
+    assert shape_of(later, 1, "train") is not None
 
 
 def test_freezing_shapes_its_stages():
     groups = (Group("head.*", frozen="later", penalised=False), Group("*"))
     part = Regularized(groups=groups)
-    assert part.shaping(0, "train") is None
+    assert shape_of(part, 0, "train") is None
     first = Regularized(groups=(Group("head.*", frozen="first"),))
-    assert first.shaping(0, "train") is not None
-    assert first.shaping(0, "train") == dataclasses.replace(first, lam=9.0).shaping(0, "train")
+    assert shape_of(first, 0, "train") is not None
+    assert shape_of(first, 0, "train") == shape_of(dataclasses.replace(first, lam=9.0), 0, "train")
 
 
 def test_naive_never_acts():
     assert all(
-        Naive().shaping(stage, phase) is None for stage in (0, 5) for phase in ("train", "consolidate")
+        shape_of(Naive(), stage, phase) is None for stage in (0, 5) for phase in ("train", "consolidate")
     )
 
 
@@ -266,8 +273,8 @@ def test_naive_never_acts():
 
 @pytest.mark.parametrize("lam", [-1.0, math.nan, math.inf])
 def test_lambda_must_be_finite_and_not_negative(lam):
-    line = f"λ must be finite and at least 0; got strategy.lam={lam}. Use 0 for no penalty."
-    assert Regularized(lam=lam).problems() == [line]
+    line = f"strategy.lam must be finite and at least 0; got strategy.lam={lam}."
+    assert [found[: len(line)] for found in Regularized(lam=lam).problems()] == [line]
 
 
 @pytest.mark.parametrize(
@@ -318,10 +325,9 @@ def test_a_step_that_is_not_recorded_has_the_same_gradient_and_no_value():
         context = FakeContext(classification_stream(tasks=3))
         part = Regularized(lam=0.7, distance=distance, importance=Fisher())
         state, _, _ = after_tasks(part, 2, context)
-        value, gradient = part.penalty_gradient(context, state, context.theta)
-        kept = gradient.clone()
-        context.recorded = False
-        nothing, again = part.penalty_gradient(context, state, context.theta)
-        assert torch.equal(again, kept)
-        assert torch.isnan(nothing).all()
+        pull, blocks = pull_of(part, context, state)
+        value, gradient = pull.gradient(context.theta, blocks, torch.empty_like(pull.anchor))
+        nothing, again = pull.gradient(context.theta, blocks, torch.empty_like(pull.anchor), valued=False)
+        assert torch.equal(again, gradient)
+        assert nothing is None
         assert not torch.isnan(value).any()

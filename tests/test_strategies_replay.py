@@ -187,25 +187,24 @@ def test_draws_are_uniform_over_the_filled_places_and_belong_to_seed_and_step():
     context = FakeContext(classification_stream(), lanes=2)
     context.stage = 1
     memory = torch.tensor([[7, -1, 9, 11, -1], [-1, 3, -1, -1, -1]])
-    state, drawn = {}, []
+    drawn = []
     for step in range(1, 201):
         context.stage_step = step
-        drawn.append(draw(context, state, memory, 10))
+        drawn.append(draw(context, memory, 10))
     found = torch.cat(drawn, 1)
     assert set(found[1].tolist()) == {3}
     counts = Counter(found[0].tolist())
     assert set(counts) == {7, 9, 11}
     assert chisquare(list(counts.values())).pvalue > 0.01
     context.stage_step = 70  # a step in the middle of a block, without what went before
-    assert torch.equal(draw(context, {}, memory, 10), drawn[69])
+    assert torch.equal(draw(context, memory, 10), drawn[69])
     assert not torch.equal(drawn[69], drawn[70])
 
 
 def test_uniform_numbers_lie_in_the_half_open_interval_and_differ_by_purpose():
     context = FakeContext(classification_stream(), lanes=2)
     context.stage_step = 3
-    state = {}
-    one, other = uniform(context, state, "a", 500), uniform(context, state, "b", 500)
+    one, other = uniform(context, "a", 500), uniform(context, "b", 500)
     assert one.shape == (2, 500)
     assert 0 <= one.min() < 0.01
     assert 0.99 < one.max() < 1
@@ -219,12 +218,12 @@ def test_replay_weighs_batch_and_memory(weighting):
     part = ExperienceReplay(buffer_size=6, replay_batch_size=5, weighting=weighting)
     state = part.start(context)
     own = context.train_addresses(0)[:, :4]
-    assert part.batch_data(context, state, own) is None
-    state = part.consolidate(context, state)
+    assert part.at(0).batch is None
+    state = part.at(0).consolidate(context, state)
     context.stage, context.stage_step = 1, 1
-    state = part.consolidate(context, state)
+    state = part.at(1).consolidate(context, state)
     context.stage = 2
-    address, weight = part.batch_data(context, state, own)
+    address, weight = part.at(2).batch(context, state, own)
     assert address.shape == (2, 5)
     assert weight.shape == (9,)
     for lane in range(2):
@@ -240,12 +239,12 @@ def test_naive_rehearsal_replicates_to_about_one_to_one():
     part = NaiveRehearsal(buffer_size=6)
     state = part.start(context)
     own = context.train_addresses(0)
-    assert torch.equal(part.stage_data(context, state, own), own)
+    assert part.at(0).data is None
     state = part.consolidate(context, state)
     assert state["buffer"].shape == (2, 6)
     context.stage = 1
     own = context.train_addresses(1)
-    data = part.stage_data(context, state, own)
+    data = part.data(context, state, own)
     assert data.shape == (2, 3 * 6 + 20)  # 20 // 6 = 3 copies
     counts = Counter(data[0].tolist())
     assert sorted(counts.values()) == [1] * 20 + [3] * 6
@@ -260,27 +259,27 @@ def test_gdumb_trains_on_its_memory_alone_and_starts_again():
     context = FakeContext(classification_stream(tasks=2, samples=20))
     part = GDumb(buffer_size=8)
     state = part.start(context)
-    data = part.stage_data(context, state, context.train_addresses(0))
+    data = part.data(context, state, context.train_addresses(0))
     assert data.shape == (2, 8)
     context.theta += 1.0
     state = part.consolidate(context, state)
     assert torch.equal(context.theta, context.initial)
     context.stage = 1
-    data = part.stage_data(context, state, context.train_addresses(1))
+    data = part.data(context, state, context.train_addresses(1))
     assert Counter((data[0] // context.pool).tolist()) == {0: 4, 1: 4}
 
 
 def dark_step(part, context, state, own, step):
     """Let the strategy see one step's batch and return its loss, the batch and the outputs."""
     context.stage_step = step
-    extra = part.batch_data(context, state, own)
-    address, weight = own, None
-    if extra is not None:
-        address = torch.cat([own, extra[0]], 1)
-        weight = extra[1]
+    acts = part.at(context.stage)
+    extra, address, weight = None, own, None
+    if acts.batch is not None:
+        extra = acts.batch(context, state, own)
+        address, weight = torch.cat([own, extra[0]], 1), extra[1]
     batch = context.fetch(address, weight, own.shape[1])
     outputs = context.forward(context.theta, batch.inputs)
-    return part.output_loss(context, state, batch, outputs), batch, outputs, extra
+    return acts.loss(context, state, batch, outputs), batch, outputs, extra
 
 
 def test_dark_replay_keeps_samples_with_the_outputs_of_their_step():
@@ -324,7 +323,7 @@ def filled(part, context):
     state = part.start(context)
     for stage in range(2):
         context.stage = stage
-        state = part.consolidate(context, state)
+        state = part.at(stage).consolidate(context, state)
     context.stage, context.stage_step = 2, 1
     return state
 
@@ -333,12 +332,12 @@ def test_agem_projects_on_the_mean_gradient_of_its_draw():
     context = FakeContext(classification_stream(tasks=3, samples=20), lanes=4)
     part = AGEM(buffer_size=12, reference=10)
     state = filled(part, context)
-    drawn = draw(context, {}, state["buffer"], 10)
+    drawn = draw(context, state["buffer"], 10)
     reference = context.gradient_of(context.fetch(drawn))
     gradient = -reference + 0.1
     gradient[0] = reference[0]
     expected = project_one(gradient, reference)
-    part.change_gradient(context, state, gradient)
+    part.gradient(context, state, gradient)
     assert torch.equal(gradient, expected)
     assert torch.equal(gradient[0], reference[0])
     assert not torch.equal(gradient[1], -reference[1] + 0.1)
@@ -354,7 +353,7 @@ def test_gem_projects_on_the_gradient_of_every_past_task():
     gradient = -references.sum(1)
     expected = project_many(gradient.clone(), references, 0.2, 0.01)
     stacked = stack([part] * 3)
-    stacked.change_gradient(context, state, gradient)
+    stacked.gradient(context, state, gradient)
     torch.testing.assert_close(gradient, expected)
 
 
@@ -380,7 +379,7 @@ def test_gem_with_two_parts_holds_two_constraints_a_task():
         )
         assert 0 < (found.x > 0.2 + 1e-9).sum() < 4
         expected.append(own + found.x @ rows)
-    part.change_gradient(context, state, gradient)
+    part.gradient(context, state, gradient)
     torch.testing.assert_close(gradient.double(), torch.tensor(np.array(expected)), rtol=1e-4, atol=1e-5)
 
 
@@ -400,7 +399,7 @@ def test_gem_shares_its_memory_by_the_tasks_seen_or_by_those_of_the_stream(share
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        (ExperienceReplay(buffer_size=-1), "got strategy.buffer_size=-1. Use 0 for no replay."),
+        (ExperienceReplay(buffer_size=-1), "at least 0; got strategy.buffer_size=-1."),
         (ExperienceReplay(replay_batch_size=0), "got strategy.replay_batch_size=0."),
         (ExperienceReplay(policy="all"), "got strategy.policy=all. Known: balanced, reservoir, ring."),
         (ExperienceReplay(weighting="none"), "got strategy.weighting=none."),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clbench.errors import ConfigurationError
-from clbench.strategies import Strategy
+from clbench.strategies import Acts, Strategy
 from clbench.testing import check_strategy
 
 
@@ -44,27 +44,37 @@ class GoesBelowZero(Pull):
 
 @dataclass(frozen=True)
 class SharesWhatLambdaShapes(Pull):
-    def shaping(self, stage, phase):
-        return self.fields("lam")
+    def at(self, stage):
+        return Acts(penalty=self.penalty, shaped_by=())
 
 
 @dataclass(frozen=True)
-class HidesItsFirstStage(Pull):
-    """Says that it does not act in the first stage, where its penalty is not 0."""
+class SharesWhatAnotherFieldShapes(Pull):
+    """Says that λ alone shapes a stage, where the power does too."""
 
-    def shaping(self, stage, phase):
-        return None if stage == 0 else self.fields()
+    power: float = 2.0
+
+    def at(self, stage):
+        return Acts(penalty=self.penalty, shaped_by=("lam",))
+
+    def penalty(self, context, state, theta):
+        power = torch.as_tensor(self.power).reshape(-1, 1)
+        return self.lam * ((theta - state["anchor"]).abs() + 1e-3).pow(power).sum(1)
 
 
 @dataclass(frozen=True)
-class HidesWhatItKeeps(Pull):
-    """Says that nothing happens at a stage's end, where it moves its anchor."""
+class SharesWhatItKeeps(Pull):
+    """Says that no field shapes what it keeps, where the anchor depends on one."""
 
-    def shaping(self, stage, phase):
-        return self.fields() if phase == "train" else None
+    share: float = 0.5
+
+    def at(self, stage):
+        acts = Acts(consolidate=self.consolidate, kept_by=())
+        return acts._replace(penalty=self.penalty) if stage else acts
 
     def consolidate(self, context, state):
-        return {"anchor": context.theta.clone()}
+        share = torch.as_tensor(self.share).reshape(-1, 1)
+        return {"anchor": share * context.theta + (1 - share) * state["anchor"]}
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class DoesNothing(Pull):
 
 @dataclass(frozen=True)
 class DrawsByPosition(Pull):
-    def observe_step(self, context, state):
+    def after_step(self, context, state):
         noise = torch.randn(context.theta.shape, generator=torch.Generator().manual_seed(context.step))
         context.theta.add_(noise, alpha=1e-3)
 
@@ -99,8 +109,8 @@ class Detaches(Pull):
         (ForgetsLambda, "failed  λ or memory 0 is naive"),
         (GoesBelowZero, "failed  the penalty is at least 0"),
         (SharesWhatLambdaShapes, "failed  shared stages are as unshared ones"),
-        (HidesItsFirstStage, "failed  shared stages are as unshared ones"),
-        (HidesWhatItKeeps, "failed  shared stages are as unshared ones"),
+        (SharesWhatAnotherFieldShapes, "failed  shared stages are as unshared ones"),
+        (SharesWhatItKeeps, "failed  shared stages are as unshared ones"),
         (DoesNothing, "failed  it makes a difference"),
         (DrawsByPosition, "failed  lanes permute"),
         (RefusesItself, "failed  its defaults are in order"),

@@ -37,7 +37,7 @@ class Batches:
     ) -> None:
         self.program = program
         self.address = address
-        self.extends = program.strategy.acts("batch_data")
+        self.extends = program.acts.batch
         key = "-".join(str(task) for task in tasks)
         seeds = list(dict.fromkeys(program.seeds))
         orders = [batch_positions(seed, key, address.shape[1], bounds) for seed in seeds]
@@ -52,7 +52,7 @@ class Batches:
         self.weights: dict[int, Tensor] = {}
         # One task: every sample of the stage has the same row of the mask.
         self.mask = None
-        if program.masks is not None and len(tasks) == 1 and not program.strategy.acts("stage_data"):
+        if program.masks is not None and len(tasks) == 1 and program.acts.data is None:
             self.mask = program.masks[tasks[0]]
 
     def __getitem__(self, index: int) -> Batch:
@@ -66,10 +66,7 @@ class Batches:
     def _extended(self, address: Tensor) -> Batch:
         """Return the batch with what the strategy adds from its memory."""
         program, size = self.program, address.shape[1]
-        extra = program.strategy.batch_data(program, program.state, address)
-        if extra is None:
-            return program.batch(program.data.resolve(address), self._weight(size), size, self.mask)
-        added, weight = extra
+        added, weight = self.extends(program, program.state, address)
         weight = weight if weight.dim() == 2 else weight[None]
         if weight.shape[1] == added.shape[1]:
             weight = torch.cat([self._weight(size).expand(weight.shape[0], -1), weight], 1)

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from clbench.engine.plan import Phase
 from clbench.errors import ConfigurationError
-from clbench.strategies.baselines import Naive
 
 UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -126,5 +125,5 @@ def state_bytes(phase: Phase) -> int:
 
     Parameters and two moments; where a strategy acts, anchors, importances and a path integral as well.
     """
-    vectors = 3 if isinstance(phase.strategy, Naive) else 7
+    vectors = 3 if phase.strategy is None else 7
     return 4 * vectors * phase.run.model.layout(phase.stream).padded

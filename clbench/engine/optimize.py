@@ -11,7 +11,7 @@ from torch import Tensor
 from clbench.config import Training
 from clbench.models.base import ALIGNMENT, Layout
 from clbench.runs import Run
-from clbench.strategies.base import Strategy
+from clbench.strategies.acts import Acts, tasks_of
 from clbench.streams.base import Stream
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 HEAD = ("head.weight", "head.bias")
 """The parameters of the output layer, a row for each output."""
-
-RECALLING = ("stage_data", "batch_data", "output_loss", "change_gradient")
-"""The places of a strategy by which the gradient of a past task's head may come."""
 
 
 def init_optimizer(run: Run, stream: Stream, tree: Tree) -> None:
@@ -43,7 +40,7 @@ def bind_optimizer(program: Program, gradient: Tensor) -> Callable[[], None]:
     heads = separate_heads(run.training, program.layout, program.stream)
     if not heads:
         return whole
-    used = heads_in_use(run.training.heads, run.strategy, program.stream, program.stage)
+    used = heads_in_use(run.training.heads, program.acts, program.stream, program.stage)
     parts = []
     for head in heads:
         theta, pulled = head.take(program.theta), head.take(gradient)
@@ -121,27 +118,23 @@ def separate_heads(training: Training, layout: Layout, stream: Stream) -> list[H
     return heads
 
 
-def heads_in_use(kind: str, strategy: Strategy, stream: Stream, stage: int) -> set[tuple[int, int]]:
+def heads_in_use(kind: str, acts: Acts, stream: Stream, stage: int) -> set[tuple[int, int]]:
     """Return the heads that a gradient reaches in a stage, even if it is zero.
 
-    A strategy that does not shape the stage (`Strategy.shaping`) reaches what naive does, whoever trains it.
-    A penalty reaches all, as do losses on all outputs (`Strategy.ALL_OUTPUTS`). A strategy that otherwise
-    acts on data, outputs or gradients reaches those of the tasks so far. Where idle heads are filled with
+    A penalty reaches all, as do losses on all outputs (`Acts.all_outputs`). What otherwise acts on data,
+    outputs or gradients reaches those of the tasks so far. Where idle heads are filled with
     zeros (`separate_zeros`), a head once in use stays so.
 
     Args:
         kind: `Training.heads`.
-        strategy: of the run, its fields as numbers.
+        acts: where the strategy acts in this stage.
         stream: whose tasks have the heads.
         stage: from 0.
     """
-    tasks = set(strategy.stage_tasks(stage, len(stream.tasks)))
-    shapes = strategy.shaping(stage, "train") is not None
-    recalls = any(strategy.acts(place) for place in RECALLING)
-    of_all = strategy.acts("output_loss") and strategy.ALL_OUTPUTS
-    if shapes and (of_all or strategy.acts("penalty") or strategy.acts("penalty_gradient")):
+    tasks = set(tasks_of(acts.tasks, stage, len(stream.tasks)))
+    if acts.penalises or (acts.loss and acts.all_outputs):
         tasks |= set(range(len(stream.tasks)))
-    elif (shapes and recalls) or kind == "separate_zeros":
+    elif acts.data or acts.batch or acts.loss or acts.gradient or kind == "separate_zeros":
         tasks |= set(range(stage + 1))
     return {stream.tasks[task].outputs for task in tasks}
 

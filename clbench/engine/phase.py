@@ -47,16 +47,16 @@ def run_phase(
     if phase.kind == "train" and phase.stage and runs[0].optimizer.reset:
         init_optimizer(runs[0], streams[0], tree)
     program = Program(runs, streams, tree, phase.stage, step, strategies, cores, doubled=lanes == 1)
-    if not program.state:
+    if not program.state and program.strategy is not None:
         program.state = program.strategy.start(program)
     record = None
     if phase.kind == "train":
-        tasks = program.strategy.stage_tasks(phase.stage, program.tasks)
+        tasks = program.chosen
         text = f"stage {phase.stage + 1} of {program.tasks}"
         record = train_stage(program, passed.get(tasks, 0), cancel, lambda share: count(share * lanes, text))
         passed[tasks] = passed.get(tasks, 0) + record.steps
-    else:
-        program.state = program.strategy.consolidate(program, program.state)
+    elif program.acts.consolidate is not None:
+        program.state = program.acts.consolidate(program, program.state)
         program.store_state()
     seconds = (time.perf_counter() - began) / lanes
     splits = runs[0].evaluation.splits

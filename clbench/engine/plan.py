@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -11,8 +12,8 @@ from clbench.config import fingerprint
 from clbench.ingredients import Ingredients
 from clbench.lanes import structure
 from clbench.runs import Run
+from clbench.strategies.acts import fields_of
 from clbench.strategies.base import Strategy
-from clbench.strategies.baselines import Naive
 from clbench.streams.base import Stream
 
 
@@ -26,8 +27,7 @@ class Phase:
         kind: `train` or `consolidate`.
         stage: from 0.
         run: one of the runs that need it; they all agree on what matters here.
-        strategy: what acts in this phase; Naive where the run's own strategy says that it does not and the
-            phase may be shared.
+        strategy: the run's; None where nothing of it acts in this phase.
         heirs: numbers of the runs that need it.
         children: phases that start from its state.
     """
@@ -38,7 +38,7 @@ class Phase:
     stage: int
     run: Run
     stream: Stream
-    strategy: Strategy
+    strategy: Strategy | None
     heirs: list[int] = field(default_factory=list)
     children: list[Phase] = field(default_factory=list)
 
@@ -54,13 +54,12 @@ def plan_phases(
     """Return all phases, ordered by level, and the last phase of every run.
 
     Runs share a phase if they agree on everything that shaped it: stream, model, optimiser, training
-    length, evaluation, seed, device, and what their strategies say of it (`Strategy.shaping`).
+    length, evaluation, seed, device, and what of their strategies acts in it (`Acts`).
 
     Args:
         runs: the runs.
         streams: the stream of every run.
-        share: False to train every phase of every run by itself, with its own strategy whatever that says of
-            itself, so that a wrong `shaping` shows.
+        share: False to train every phase of every run by itself, so that a wrong `Acts.shaped_by` shows.
         files: the user's files, where they were looked at already.
     """
     files = files or Ingredients()
@@ -81,14 +80,12 @@ def plan_phases(
         tasks = len(stream.tasks)
         for stage in range(tasks):
             for kind in ("train", "consolidate"):
-                shaping = run.strategy.shaping(stage, kind)
-                idle = share and shaping is None
-                if kind == "consolidate" and (idle or stage == tasks - 1):
+                shape = shape_of(run.strategy, stage, kind)
+                if kind == "consolidate" and (shape is None or stage == tasks - 1):
                     continue
-                acted = shaping is not None and [shaping, files.of_part(run.strategy)]
-                key = fingerprint(key, stage, kind, acted)
+                key = fingerprint(key, stage, kind, shape and [shape, files.of_part(run.strategy)])
                 if key not in phases:
-                    acting = Naive() if idle else run.strategy
+                    acting = None if shape is None else run.strategy
                     phases[key] = Phase(key, parent, kind, stage, run, stream, acting)
                     if parent is not None:
                         parent.children.append(phases[key])
@@ -97,6 +94,14 @@ def plan_phases(
         assert parent is not None
         leaves.append(parent)
     return sorted(phases.values(), key=lambda phase: phase.level), leaves
+
+
+def shape_of(strategy: Strategy, stage: int, kind: str) -> dict[str, Any] | None:
+    """Return what of a strategy shapes a phase (`train`, `consolidate`) of a stage; None: nothing acts."""
+    acts = strategy.at(stage)
+    if kind == "train":
+        return fields_of(strategy, acts.shaped_by) if acts.trains else None
+    return None if acts.consolidate is None else fields_of(strategy, acts.kept_by)
 
 
 def program_structure(phase: Phase) -> str:
@@ -127,7 +132,7 @@ def program_structure(phase: Phase) -> str:
         run.training,
         run.evaluation,
         run.device,
-        structure(phase.strategy),
+        phase.strategy and [structure(phase.strategy), phase.strategy.at(phase.stage).structure],
     )
 
 

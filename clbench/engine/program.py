@@ -15,6 +15,7 @@ from clbench.lanes import stack
 from clbench.models.base import Layout, Network
 from clbench.models.contract import draw_parameters
 from clbench.runs import Run
+from clbench.strategies.acts import Acts, tasks_of
 from clbench.strategies.base import Strategy
 from clbench.streams.base import Stream, generator
 
@@ -31,7 +32,7 @@ class Program(Context):
         tree: the lanes' state; used in place.
         stage: the stage of this phase.
         step: gradient steps taken before this phase.
-        strategies: one per lane.
+        strategies: one per lane; None where nothing acts in this phase.
         cores: that no other program uses.
         doubled: whether the second lane is but the first's double.
     """
@@ -43,7 +44,7 @@ class Program(Context):
         tree: Tree,
         stage: int,
         step: int,
-        strategies: Sequence[Strategy],
+        strategies: Sequence[Strategy | None],
         cores: int = 1,
         doubled: bool = False,
     ) -> None:
@@ -65,9 +66,12 @@ class Program(Context):
         self.scenario = self.stream.scenario
         self.task_outputs = tuple(trained_outputs(task) for task in self.stream.tasks)
         self.lr = torch.tensor([run.optimizer.lr for run in runs], device=self.device)
-        self.strategy: Strategy = stack(strategies, self.device)
+        self.strategy: Strategy | None = stack(strategies, self.device)
+        self.acts = Acts() if self.strategy is None else self.strategy.at(stage)
+        self.chosen = tasks_of(self.acts.tasks, stage, self.tasks)
+        self.scratch = {}
         self.state = {key[9:]: value for key, value in tree.items() if key.startswith("strategy/")}
-        latest = max(stage, *self.strategy.stage_tasks(stage, self.tasks))  # joint trains on all tasks
+        latest = max(stage, *self.chosen)  # joint trains on all tasks at once
         self.masks = self.data.masks(latest, first.training.outputs, training=True)
         self.before: Tensor | None = None
         self.other: tuple[Tensor, Network] | None = None  # the network of the last other θ asked for
@@ -130,6 +134,10 @@ class Program(Context):
         """Return one generator per lane, of the lane's seed, the purpose, the stage and the step."""
         return [generator(seed, *purpose, self.stage, self.step) for seed in self.seeds]
 
+    def anchor_distance(self) -> Tensor | None:
+        """Return ‖θ − θ*‖₂ `[lane]` as the strategy has it; None where it has no anchor."""
+        return None if self.strategy is None else self.strategy.anchor_distance(self, self.state)
+
     # What the loop asks -------------------------------------------------------------------------
 
     def errors(self, batch: Batch, outputs: Tensor) -> Tensor:
@@ -139,7 +147,8 @@ class Program(Context):
     def rate_factors(self) -> Tensor | None:
         """Return what each parameter's step is multiplied by, `[padded]`: 0 where frozen; None: all 1."""
         factors = torch.ones(self.layout.padded, device=self.device)
-        if (declared := self.strategy.learning_rate_factors(self.layout, self.stage)) is not None:
+        declared = None if self.acts.rates is None else self.acts.rates(self.layout)
+        if declared is not None:
             factors *= declared.to(self.device)
         patterns = self.runs[0].model.trainable(self.stage)
         for parameter, place in zip(self.layout.parameters, self.layout.slices().values(), strict=True):
@@ -149,12 +158,11 @@ class Program(Context):
         return None if bool((factors == 1).all()) else factors
 
     def store_state(self) -> None:
-        """Write the strategy's state back into the tree, without its scratch (names with a leading _)."""
+        """Write the strategy's state back into the tree."""
         for key in [key for key in self.tree if key.startswith("strategy/")]:
             del self.tree[key]
         for key, value in self.state.items():
-            if not key.startswith("_"):
-                self.tree[f"strategy/{key}"] = value
+            self.tree[f"strategy/{key}"] = value
 
     def _network(self, theta: Tensor) -> Network:
         """Return the network of parameters `[lane, padded]`."""

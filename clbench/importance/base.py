@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from torch import Tensor
 
 from clbench.context import Context, State
+from clbench.fields import Part
 from clbench.streams.base import Stream
 
 
 @dataclass(frozen=True)
-class Importance(ABC):
+class Importance(Part, ABC):
     """How much each parameter matters to the tasks learned so far: Ω `[lane, padded]`.
 
     An estimator keeps what it needs in the strategy's state, under names of its own.
     """
 
-    @property
-    def observes(self) -> bool:
-        """Whether it looks at every step (and so acts in the first stage)."""
-        return False
+    KEY: ClassVar[str] = "strategy.importance"
+
+    observe: ClassVar[Callable[..., None] | None] = None
+    """`(context, state)` looks at a step after it was taken, and changes the state's tensors in place.
+    Written by estimators that look at every step, and so act in the first stage too."""
 
     @property
     def accumulates(self) -> bool:
@@ -46,10 +50,6 @@ class Importance(ABC):
     def start(self, context: Context) -> State:
         """Return what the estimator keeps, before the first phase in which the strategy acts."""
         return {}
-
-    def observe(self, context: Context, state: State) -> None:
-        """Look at a step after it was taken; change the state's tensors in place."""
-        raise NotImplementedError
 
     @abstractmethod
     def estimate(self, context: Context, state: State) -> Tensor | None:

@@ -39,11 +39,6 @@ class PathIntegral(Importance):
     gamma: float = 1.0
 
     @property
-    def observes(self) -> bool:
-        """Every step counts."""
-        return True
-
-    @property
     def accumulates(self) -> bool:
         """A sum that is clamped has no term per task."""
         return self.clamp != "total"
@@ -78,9 +73,8 @@ class PathIntegral(Importance):
 
     def observe(self, context: Context, state: dict[str, Tensor]) -> None:
         """Add this step to w."""
-        if "_step" not in state:
-            state["_step"] = torch.empty_like(context.theta)
-        step = torch.sub(context.theta, context.theta_before, out=state["_step"])
+        buffer = context.scratch.setdefault("si/step", torch.empty_like(context.theta))
+        step = torch.sub(context.theta, context.theta_before, out=buffer)
         used = context.task_gradient if self.gradient == "unregularised" else context.total_gradient
         state["path"].addcmul_(used, step, value=-1.0)
 

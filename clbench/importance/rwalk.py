@@ -52,11 +52,6 @@ class RWalk(Importance):
     window: str = "interval"
 
     @property
-    def observes(self) -> bool:
-        """Every step counts."""
-        return True
-
-    @property
     def accumulates(self) -> bool:
         """F and s run through the tasks by themselves."""
         return False

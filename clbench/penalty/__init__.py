@@ -21,7 +21,9 @@ from clbench.penalty.groups import (
     coefficients,
     group_of,
     rate_factors,
+    unmatched_groups,
 )
+from clbench.penalty.pull import Pull, anchor_distance
 from clbench.penalty.terms import Merged, add_term, merge_term
 
 __all__ = [
@@ -32,7 +34,9 @@ __all__ = [
     "SCALES",
     "Group",
     "Merged",
+    "Pull",
     "add_term",
+    "anchor_distance",
     "closed_form",
     "coefficients",
     "anchor_file_problems",
@@ -44,4 +48,5 @@ __all__ = [
     "pull_weight",
     "rate_factors",
     "shrink",
+    "unmatched_groups",
 ]

@@ -10,8 +10,10 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor
 
-from clbench.fields import number
+from clbench.errors import known
+from clbench.fields import choice, number
 from clbench.models.base import Layout, Parameter
+from clbench.penalty.anchors import ANCHORS
 
 SCALES = ("sum", "mean", "fan")
 FREEZING = ("never", "always", "first", "later")
@@ -32,11 +34,11 @@ class Group:
     """
 
     pattern: str
-    lam: float = 1.0
-    anchor: str | None = None
+    lam: float = number(1.0, low=0)
+    anchor: str | None = choice(None, ANCHORS, none="the strategy's")
     penalised: bool = True
     learning_rate: float = number(1.0, low=0, per_lane=False)
-    frozen: str = "never"
+    frozen: str = choice("never", FREEZING)
 
     def matches(self, parameter: Parameter) -> bool:
         """Tell whether a parameter belongs to this group, if no group before it does."""
@@ -53,6 +55,18 @@ class Group:
 def group_of(parameter: Parameter, groups: Sequence[Group]) -> Group | None:
     """Return the first group that matches a parameter, or None."""
     return next((group for group in groups if group.matches(parameter)), None)
+
+
+def unmatched_groups(groups: Sequence[Group], layout: Layout) -> list[str]:
+    """Return a line for every group that no parameter belongs to: it would hold nothing, silently."""
+    owners = [group_of(parameter, groups) for parameter in layout.parameters]
+    return [
+        "A group must match a parameter that no group before it has; got "
+        f"strategy.groups.{index}.pattern={group.pattern}. "
+        f"{known(parameter.name for parameter in layout.parameters)}"
+        for index, group in enumerate(groups)
+        if not any(owner is group for owner in owners)
+    ]
 
 
 def tensor_scale(parameter: Parameter, scale: str) -> float:

@@ -1,6 +1,8 @@
 """Strategies: how forgetting is fought. conf/strategy/ names their configurations."""
 
 from clbench.context import Batch, Context, State
+from clbench.penalty import Pull
+from clbench.strategies.acts import Acts
 from clbench.strategies.agem import AGEM
 from clbench.strategies.base import Strategy
 from clbench.strategies.baselines import Cumulative, Joint, Naive
@@ -15,6 +17,7 @@ from clbench.strategies.shrink_perturb import ShrinkPerturb
 
 __all__ = [
     "AGEM",
+    "Acts",
     "GEM",
     "Batch",
     "Context",
@@ -26,6 +29,7 @@ __all__ = [
     "LwF",
     "Naive",
     "NaiveRehearsal",
+    "Pull",
     "Regularized",
     "ShrinkPerturb",
     "State",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from clbench.context import Context, State
+from clbench.fields import choice, count
+from clbench.models.base import Layout
+from clbench.strategies.acts import Acts
+from clbench.strategies.base import Strategy
 from clbench.strategies.projection import project_one
-from clbench.strategies.remembering import Remembering
-from clbench.strategies.replay_buffer import draw
+from clbench.strategies.replay_buffer import POLICIES, ReplayBuffer
+from clbench.streams.base import Stream
 
 
 @dataclass(frozen=True)
-class AGEM(Remembering):
+class AGEM(Strategy):
     """Project g off the mean gradient r of random samples of all past tasks where g·r < 0 (A-GEM).
 
     The memory is filled when a task ends; the first stage is naive's. A step draws `reference` samples
@@ -28,21 +31,28 @@ class AGEM(Remembering):
     Source: Chaudhry et al. 2019, «Efficient lifelong learning with A-GEM».
     """
 
-    policy: str = "ring"
-    reference: int = 256
+    buffer_size: int = count(500, low=0)
+    policy: str = choice("ring", POLICIES)
+    reference: int = count(256)
 
-    LATER: ClassVar[tuple[str, ...]] = ("reference",)
+    @property
+    def buffer(self) -> ReplayBuffer:
+        """What is kept of past tasks."""
+        return ReplayBuffer(self.buffer_size, self.policy)
 
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = super().problems()
-        if self.reference < 1:
-            found.append(f"strategy.reference must be at least 1; got strategy.reference={self.reference}.")
-        return found
+    def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
+        return self.buffer.fit_problems(stream)
 
-    def change_gradient(self, context: Context, state: State, gradient: Tensor) -> None:
-        """Project the gradient, once a task is past."""
-        if context.stage == 0 or self.buffer_size == 0:
-            return
-        batch = context.fetch(draw(context, state, state["buffer"], self.reference))
+    def at(self, stage: int) -> Acts:
+        if self.buffer_size == 0:
+            return Acts()
+        filling = Acts(consolidate=self.buffer.offer, kept_by=("buffer_size", "policy"))
+        return filling._replace(gradient=self.gradient) if stage else filling
+
+    def start(self, context: Context) -> State:
+        return self.buffer.empty(context)
+
+    def gradient(self, context: Context, state: State, gradient: Tensor) -> None:
+        """Project the gradient."""
+        batch = context.fetch(self.buffer.draw(context, state, self.reference))
         gradient.copy_(project_one(gradient, context.gradient_of(batch)))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from clbench.context import Context, State
 from clbench.errors import ConfigurationError
-from clbench.strategies.base import Strategy
 
 
 def penalty_by_autograd(
-    strategy: Strategy, context: Context, state: State, theta: Tensor
+    penalty: Callable[[Context, State, Tensor], Tensor], context: Context, state: State, theta: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the penalty `[lane]` and its gradient `[lane, padded]`, by autograd through `Strategy.penalty`.
+    """Return the penalty `[lane]` and its gradient `[lane, padded]`, by autograd through its value.
 
     Args:
-        strategy: overrides `penalty`.
+        penalty: `Acts.penalty`.
         context, state: handed on.
         theta: parameters `[lane, padded]`; not changed.
 
@@ -24,15 +25,15 @@ def penalty_by_autograd(
         ConfigurationError: the value has no gradient although it is not a constant 0 (the usual cause is
             `.data` or `.detach()`), or it is not one number per lane.
     """
-    name = type(strategy).__qualname__
+    name = getattr(penalty, "__qualname__", repr(penalty))
     leaf = theta.detach().clone().requires_grad_()
     with torch.enable_grad():
-        value = strategy.penalty(context, state, leaf)
+        value = penalty(context, state, leaf)
     if not isinstance(value, Tensor) or value.shape != theta.shape[:1]:
         got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ConfigurationError(
             f"A penalty must be one number per lane, shape ({theta.shape[0]},); got {got} from "
-            f"{name}.penalty. Sum over the parameters but not over the lanes: .sum(1)."
+            f"{name}. Sum over the parameters but not over the lanes: .sum(1)."
         )
     found = None
     if value.requires_grad:
@@ -42,7 +43,7 @@ def penalty_by_autograd(
             return value.detach(), torch.zeros_like(theta)
         raise ConfigurationError(
             "A penalty must have a gradient, or it holds nothing; got a value without one from "
-            f"{name}.penalty. Compute it from theta itself: "
+            f"{name}. Compute it from theta itself: "
             ".data, .detach() and torch.no_grad() cut the gradient off."
         )
     return value.detach(), found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from clbench.strategies.acts import Acts
 from clbench.strategies.base import Strategy
 
 
@@ -14,10 +14,6 @@ class Naive(Strategy):
     """Train on each task in turn: the lower bound, and the prefix that all others share."""
 
     role: ClassVar[str] = "naive"
-
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return None: it never acts."""
-        return None
 
 
 @dataclass(frozen=True)
@@ -30,17 +26,8 @@ class Joint(Strategy):
 
     role: ClassVar[str] = "joint"
 
-    def stage_tasks(self, stage: int, tasks: int) -> tuple[int, ...]:
-        """Choose all tasks."""
-        return tuple(range(tasks))
-
-    def paced_by(self, stage: int, tasks: int) -> tuple[int, ...]:
-        """Choose the stage's own task for the number of steps."""
-        return (stage,)
-
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return the strategy's name for training; it keeps no state to consolidate."""
-        return self.fields() if phase == "train" else None
+    def at(self, stage: int) -> Acts:
+        return Acts(tasks="all", epoch="own")
 
 
 @dataclass(frozen=True)
@@ -49,10 +36,5 @@ class Cumulative(Strategy):
 
     role: ClassVar[str] = "cumulative"
 
-    def stage_tasks(self, stage: int, tasks: int) -> tuple[int, ...]:
-        """Choose the tasks seen so far."""
-        return tuple(range(stage + 1))
-
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return the strategy's name from the second stage on; the first one is naive's."""
-        return self.fields() if phase == "train" and stage > 0 else None
+    def at(self, stage: int) -> Acts:
+        return Acts(tasks="seen") if stage else Acts()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from clbench.context import Batch, Context, State
+from clbench.fields import count, number
+from clbench.strategies.acts import Acts
 from clbench.strategies.base import Strategy
-from clbench.strategies.remembering import memory_problems
 from clbench.strategies.replay_buffer import draw_places, empty, reservoir_slots, uniform
 
 
@@ -35,31 +33,17 @@ class DarkReplay(Strategy):
     Source: Buzzega et al. 2020.
     """
 
-    alpha: float = 0.5
-    beta: float = 0.0
-    buffer_size: int = 500
-    replay_batch_size: int | None = None
+    alpha: float = number(0.5, low=0)
+    beta: float = number(0.0, low=0)
+    buffer_size: int = count(500, low=0)
+    replay_batch_size: int | None = count(None, none="as many as the batch has")
 
-    ALL_OUTPUTS: ClassVar[bool] = True
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = memory_problems(self.buffer_size, self.replay_batch_size)
-        for name in ("alpha", "beta"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                found.append(f"strategy.{name} must be finite and at least 0; got strategy.{name}={value}.")
-        return found
-
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return what fills the memory in the first stage, and all fields later."""
-        if self.buffer_size == 0 or phase == "consolidate":
-            return None
-        return self.fields("alpha", "beta", "replay_batch_size") if stage == 0 else self.fields()
-
-    def acts(self, place: str) -> bool:
-        """Tell whether the strategy acts at a place; without a memory nowhere."""
-        return self.buffer_size > 0 and Strategy.acts(self, place)
+    def at(self, stage: int) -> Acts:
+        if self.buffer_size == 0:
+            return Acts()
+        if stage == 0:
+            return Acts(loss=self.remember, shaped_by=("buffer_size",))
+        return Acts(batch=self.batch, loss=self.loss, all_outputs=True)
 
     def start(self, context: Context) -> State:
         """Return an empty memory, with one place more for what is not kept."""
@@ -69,37 +53,34 @@ class DarkReplay(Strategy):
             "logits": torch.zeros(shape, dtype=context.theta.dtype, device=context.device),
         }
 
-    def batch_data(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Draw both memory batches, once a task is past: the first for α, the second for β."""
-        if context.stage == 0:
-            return None
+    def batch(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw both memory batches: the first for α, the second for β."""
         count = self.replay_batch_size or address.shape[1]
         filled = state["seen"].clamp(max=self.buffer_size)
-        places = draw_places(context, state, filled, 2 * count)
-        state["_places"] = places
-        if f"_weight/{count}" not in state:
+        places = draw_places(context, filled, 2 * count)
+        context.scratch["der/places"] = places
+        if ("der/weight", count) not in context.scratch:
             beta = torch.as_tensor(self.beta, dtype=torch.float32, device=context.device)
             weight = torch.zeros(context.lanes, 2 * count, device=context.device)
             weight[:, count:] = beta.reshape(-1, 1) / count
-            state[f"_weight/{count}"] = weight
-        return state["buffer"].gather(1, places), state[f"_weight/{count}"]
+            context.scratch["der/weight", count] = weight
+        return state["buffer"].gather(1, places), context.scratch["der/weight", count]
 
-    def output_loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
-        """Return the distillation, and offer the batch's own samples with their outputs to the memory."""
-        if context.stage == 0:
-            loss = torch.zeros(context.lanes, dtype=outputs.dtype, device=outputs.device)
-        else:
-            count = (outputs.shape[1] - batch.new) // 2
-            places = state["_places"][:, :count, None].expand(-1, -1, context.outputs)
-            stored = state["logits"].gather(1, places)
-            apart = outputs[:, batch.new : batch.new + count] - stored
-            loss = self.alpha * apart.square().mean((1, 2))
-        self._offer(context, state, batch.address[:, : batch.new], outputs[:, : batch.new].detach())
-        return loss
+    def loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
+        """Return the distillation, and offer the batch's own samples to the memory."""
+        count = (outputs.shape[1] - batch.new) // 2
+        places = context.scratch["der/places"][:, :count, None].expand(-1, -1, context.outputs)
+        stored = state["logits"].gather(1, places)
+        apart = outputs[:, batch.new : batch.new + count] - stored
+        self.remember(context, state, batch, outputs)
+        return self.alpha * apart.square().mean((1, 2))
 
-    def _offer(self, context: Context, state: State, address: Tensor, outputs: Tensor) -> None:
-        numbers = uniform(context, state, "memory/offer", address.shape[1])
+    def remember(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
+        """Offer the batch's own samples, with their outputs, to the memory; return the loss 0."""
+        address, logits = batch.address[:, : batch.new], outputs[:, : batch.new].detach()
+        numbers = uniform(context, "memory/offer", batch.new)
         slots = reservoir_slots(self.buffer_size, state["seen"], numbers)
         state["buffer"].scatter_(1, slots, address)
-        state["logits"].scatter_(1, slots[..., None].expand_as(outputs), outputs)
-        state["seen"].add_(address.shape[1])
+        state["logits"].scatter_(1, slots[..., None].expand_as(logits), logits)
+        state["seen"].add_(batch.new)
+        return torch.zeros(context.lanes, dtype=outputs.dtype, device=outputs.device)

@@ -8,14 +8,12 @@ from torch import Tensor
 from clbench.context import Context
 
 
-def with_memory(memory: Tensor, address: Tensor, size: int) -> Tensor:
+def with_buffer(buffer: Tensor, address: Tensor, size: int) -> Tensor:
     """Return addresses `[lane, samples]` of the replicated memory and the stage's own data."""
-    if memory.shape[1] == 0:
-        return address
-    return torch.cat([memory.repeat(1, max(address.shape[1] // size, 1)), address], 1)
+    return torch.cat([buffer.repeat(1, max(address.shape[1] // size, 1)), address], 1)
 
 
-def keep_equal_parts(context: Context, memory: Tensor, size: int, tasks: int | None = None) -> Tensor:
+def keep_equal_parts(context: Context, buffer: Tensor, size: int, tasks: int | None = None) -> Tensor:
     """Return the memory `[lane, samples]` with size // tasks random samples of each task seen.
 
     `tasks` is how many share it; None for those seen.
@@ -24,8 +22,8 @@ def keep_equal_parts(context: Context, memory: Tensor, size: int, tasks: int | N
     """
     address = context.train_addresses(context.stage)
     part = min(size // (tasks or context.stage + 1), address.shape[1])
-    task_of = memory[0] // context.pool  # the same in every lane
-    old = [memory[:, task_of == task][:, :part] for task in task_of.unique().tolist()]
+    task_of = buffer[0] // context.pool  # the same in every lane
+    old = [buffer[:, task_of == task][:, :part] for task in task_of.unique().tolist()]
     orders = [torch.randperm(address.shape[1], generator=one) for one in context.random("memory/keep")]
     fresh = address.gather(1, torch.stack(orders)[:, :part].to(address.device))
     return torch.cat([*old, fresh], 1)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from clbench.context import Context, State
-from clbench.strategies.remembering import Remembering, memory_problems
-from clbench.strategies.replay_buffer import draw, policy_problems
+from clbench.fields import choice, count
+from clbench.models.base import Layout
+from clbench.strategies.acts import Acts
+from clbench.strategies.base import Strategy
+from clbench.strategies.replay_buffer import POLICIES, ReplayBuffer
+from clbench.streams.base import Stream
 
 
 @dataclass(frozen=True)
-class ExperienceReplay(Remembering):
+class ExperienceReplay(Strategy):
     """Add samples of past tasks, drawn from a memory, to every batch (ER).
 
     The memory is filled when a task ends, from all its training samples, each offered once; replay starts
@@ -32,29 +35,35 @@ class ExperienceReplay(Remembering):
     Source: Chaudhry et al. 2019, «On tiny episodic memories»; weighting by tasks: van de Ven & Tolias 2018.
     """
 
-    replay_batch_size: int | None = None
-    weighting: str = "samples"
+    buffer_size: int = count(500, low=0)
+    policy: str = choice("reservoir", POLICIES)
+    replay_batch_size: int | None = count(None, none="as many as the batch has")
+    weighting: str = choice("samples", ("samples", "tasks"))
 
-    LATER: ClassVar[tuple[str, ...]] = ("replay_batch_size", "weighting")
+    @property
+    def buffer(self) -> ReplayBuffer:
+        """What is kept of past tasks."""
+        return ReplayBuffer(self.buffer_size, self.policy)
 
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = memory_problems(self.buffer_size, self.replay_batch_size) + policy_problems(self.policy)
-        if self.weighting not in ("samples", "tasks"):
-            found.append(
-                f"strategy.weighting must be samples or tasks; got strategy.weighting={self.weighting}."
-            )
-        return found
+    def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
+        return self.buffer.fit_problems(stream)
 
-    def batch_data(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Draw from the memory, once a task is past."""
-        if context.stage == 0 or self.buffer_size == 0:
-            return None
+    def at(self, stage: int) -> Acts:
+        if self.buffer_size == 0:
+            return Acts()
+        filling = Acts(consolidate=self.buffer.offer, kept_by=("buffer_size", "policy"))
+        return filling._replace(batch=self.batch) if stage else filling
+
+    def start(self, context: Context) -> State:
+        return self.buffer.empty(context)
+
+    def batch(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw from the buffer."""
         own, old = address.shape[1], self.replay_batch_size or address.shape[1]
-        if f"_weight/{own}" not in state:
+        if ("er/weight", own) not in context.scratch:
             weight = torch.full((own + old,), 1.0 / (own + old))
             if self.weighting == "tasks":
                 share = 1.0 / (context.stage + 1)
                 weight[:own], weight[own:] = share / own, (1.0 - share) / old
-            state[f"_weight/{own}"] = weight.to(context.device)
-        return draw(context, state, state["buffer"], old), state[f"_weight/{own}"]
+            context.scratch["er/weight", own] = weight.to(context.device)
+        return self.buffer.draw(context, state, old), context.scratch["er/weight", own]

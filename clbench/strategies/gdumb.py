@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from clbench.context import Context, State
+from clbench.fields import count
 from clbench.strategies.base import Strategy
-from clbench.strategies.replay_buffer import empty, keep
+from clbench.strategies.replay_buffer import ReplayBuffer
 
 
 @dataclass(frozen=True)
@@ -30,24 +31,20 @@ class GDumb(Strategy):
     Source: Prabhu, Torr & Dokania 2020.
     """
 
-    buffer_size: int = 500
+    buffer_size: int = count(500)
 
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        if self.buffer_size >= 1:
-            return []
-        return [
-            "GDumb learns from its memory alone, which must hold at least 1 sample; "
-            f"got strategy.buffer_size={self.buffer_size}."
-        ]
+    @property
+    def buffer(self) -> ReplayBuffer:
+        """What is kept of the tasks so far, the stage's own included."""
+        return ReplayBuffer(self.buffer_size, "balanced")
 
     def start(self, context: Context) -> State:
-        """Return an empty memory."""
-        return empty(context, self.buffer_size, context.outputs)
+        return self.buffer.empty(context)
 
-    def stage_data(self, context: Context, state: State, address: Tensor) -> Tensor:
+    def data(self, context: Context, state: State, address: Tensor) -> Tensor:
         """Offer the stage's samples to the memory, and return what it holds."""
-        state["buffer"], state["seen"] = keep("balanced", context, state["buffer"], state["seen"])
+        for name, value in self.buffer.offer(context, state).items():
+            state[name].copy_(value)
         held = min(self.buffer_size, int(state["seen"][0].sum()))  # the same in every lane
         return state["buffer"][:, :held].contiguous()
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from clbench.context import Context, State
+from clbench.fields import choice, count, number
 from clbench.models.base import Layout
+from clbench.strategies.acts import Acts
 from clbench.strategies.base import Strategy
-from clbench.strategies.equal_parts import keep_equal_parts, with_memory
+from clbench.strategies.equal_parts import keep_equal_parts, with_buffer
 from clbench.strategies.projection import project_many
-from clbench.strategies.remembering import memory_problems, part_problems
+from clbench.strategies.replay_buffer import part_problems
 from clbench.streams.base import Stream
 
 
@@ -40,61 +39,40 @@ class GEM(Strategy):
     Source: Lopez-Paz & Ranzato 2017; memory, margin and ridge as in Hsu et al. 2018.
     """
 
-    buffer_size: int = 500
-    margin: float = 0.5
-    ridge: float = 0.001
+    buffer_size: int = count(500, low=0)
+    margin: float = number(0.5, low=0)
+    ridge: float = number(0.001, low=0)
     rehearse: bool = False
-    shared_by: str = "seen"
-    parts: int = 1
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = memory_problems(self.buffer_size)
-        for name in ("margin", "ridge"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                found.append(f"strategy.{name} must be finite and at least 0; got strategy.{name}={value}.")
-        if self.shared_by not in ("seen", "stream"):
-            found.append(
-                f"strategy.shared_by must be seen or stream; got strategy.shared_by={self.shared_by}."
-            )
-        if self.parts < 1:
-            found.append(f"strategy.parts must be at least 1; got strategy.parts={self.parts}.")
-        return found
+    shared_by: str = choice("seen", ("seen", "stream"))
+    parts: int = count(1)
 
     def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
-        """Return a line where the memory has too few places."""
-        return part_problems(self.buffer_size, stream, max(self.parts, 1))
+        return part_problems(self.buffer_size, stream, self.parts)
 
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return what fills the memory after the first stage, and all fields later."""
-        if self.buffer_size == 0 or (stage == 0 and phase == "train"):
-            return None
-        return self.fields("margin", "ridge", "rehearse", "parts") if stage == 0 else self.fields()
-
-    def acts(self, place: str) -> bool:
-        """Tell whether the strategy acts at a place."""
-        return (place != "stage_data" or self.rehearse) and Strategy.acts(self, place)
+    def at(self, stage: int) -> Acts:
+        if self.buffer_size == 0:
+            return Acts()
+        filling = Acts(consolidate=self.consolidate, kept_by=("buffer_size", "shared_by"))
+        if stage == 0:
+            return filling
+        return filling._replace(gradient=self.gradient, data=self.data if self.rehearse else None)
 
     def start(self, context: Context) -> State:
-        """Return an empty memory."""
         return {"buffer": torch.zeros(context.lanes, 0, dtype=torch.int64, device=context.device)}
 
-    def stage_data(self, context: Context, state: State, address: Tensor) -> Tensor:
+    def data(self, context: Context, state: State, address: Tensor) -> Tensor:
         """Return the memory, replicated, and the stage's own data."""
-        return with_memory(state["buffer"], address, self.buffer_size)
+        return with_buffer(state["buffer"], address, self.buffer_size)
 
-    def change_gradient(self, context: Context, state: State, gradient: Tensor) -> None:
+    def gradient(self, context: Context, state: State, gradient: Tensor) -> None:
         """Project the gradient."""
-        memory = state["buffer"]
-        if memory.shape[1] == 0:
-            return
-        if "_parts" not in state:
-            task_of = memory[0] // context.pool  # the same in every lane
-            shares = [memory[:, task_of == task] for task in task_of.unique().tolist()]
+        if "gem/parts" not in context.scratch:
+            buffer = state["buffer"]
+            task_of = buffer[0] // context.pool  # the same in every lane
+            shares = [buffer[:, task_of == task] for task in task_of.unique().tolist()]
             parts = [part for share in shares for part in share.tensor_split(self.parts, 1) if part.numel()]
-            state["_parts"] = [context.fetch(part.contiguous()) for part in parts]
-        references = torch.stack([context.gradient_of(part) for part in state["_parts"]], 1)
+            context.scratch["gem/parts"] = [context.fetch(part.contiguous()) for part in parts]
+        references = torch.stack([context.gradient_of(part) for part in context.scratch["gem/parts"]], 1)
         gradient.copy_(project_many(gradient, references, self.margin, self.ridge))
 
     def consolidate(self, context: Context, state: State) -> State:

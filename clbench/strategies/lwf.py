@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from clbench.context import Batch, Context, State
+from clbench.fields import choice, number
+from clbench.strategies.acts import Acts
 from clbench.strategies.base import Strategy
-from clbench.strategies.regularized_problems import choice_problems, lam_problems
 
 
 @dataclass(frozen=True)
@@ -44,43 +42,30 @@ class LwF(Strategy):
     Source: Li & Hoiem 2017; Hinton, Vinyals & Dean 2015 (T²).
     """
 
-    lam: float = 1.0
-    temperature: float = 2.0
-    weighting: str = "sum"
+    lam: float = number(1.0, low=0)
+    temperature: float = number(2.0, above=0)
+    weighting: str = choice("sum", ("sum", "tasks"))
     new_classes: bool = False
-    classes: str = "sum"
+    classes: str = choice("sum", ("sum", "mean"))
 
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = lam_problems(self.lam)
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            found.append(
-                "The temperature must be finite and above 0; "
-                f"got strategy.temperature={self.temperature}. Use 2."
-            )
-        if self.weighting not in ("sum", "tasks"):
-            found.append(f"strategy.weighting must be sum or tasks; got strategy.weighting={self.weighting}.")
-        elif self.weighting == "tasks" and self.lam > 1:
-            found.append(
-                "With weighting by tasks λ is a share; "
-                f"got strategy.lam={self.lam} with strategy.weighting=tasks. Use at most 1."
-            )
-        return found + choice_problems("strategy.classes", self.classes, ("sum", "mean"))
+    def cross_problems(self, key: str) -> list[str]:
+        if self.weighting != "tasks" or self.lam <= 1:
+            return []
+        return [
+            "With weighting by tasks λ is a share; "
+            f"got {key}.lam={self.lam} with {key}.weighting=tasks. Use at most 1."
+        ]
 
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return nothing for the first stage; keeping the teacher is the same for all fields."""
+    def at(self, stage: int) -> Acts:
+        teaching = Acts(consolidate=self.consolidate, kept_by=())
         if stage == 0:
-            return {"class": self.fields()["class"]} if phase == "consolidate" else None
-        return self.fields()
+            return teaching
+        return teaching._replace(
+            loss=self.loss, gradient=self.gradient if self.weighting == "tasks" else None
+        )
 
-    def acts(self, place: str) -> bool:
-        """Tell whether the strategy acts at a place."""
-        return (place != "change_gradient" or self.weighting == "tasks") and Strategy.acts(self, place)
-
-    def output_loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
+    def loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
         """Return λ L_old, or with `tasks` s / (1 − s) · L_old, whose gradient is then multiplied by 1 − s."""
-        if "teacher" not in state:
-            return torch.zeros(context.lanes, dtype=outputs.dtype, device=outputs.device)
         taught = context.outputs_of(batch, state["teacher"])
         if batch.targets.is_floating_point():
             old = (outputs - taught).square().mean((1, 2))
@@ -92,11 +77,10 @@ class LwF(Strategy):
         share = self._share(context)
         return share / (1.0 - share) * old
 
-    def change_gradient(self, context: Context, state: State, gradient: Tensor) -> None:
+    def gradient(self, context: Context, state: State, gradient: Tensor) -> None:
         """Multiply the gradient by 1 − s."""
-        if "teacher" in state:
-            share = self._share(context)
-            gradient.mul_(1.0 - (share[:, None] if isinstance(share, Tensor) else share))
+        share = self._share(context)
+        gradient.mul_(1.0 - (share[:, None] if isinstance(share, Tensor) else share))
 
     def consolidate(self, context: Context, state: State) -> State:
         """Keep θ as the teacher, and which outputs the past tasks have."""

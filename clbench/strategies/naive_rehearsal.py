@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from clbench.context import Context, State
+from clbench.fields import count
 from clbench.models.base import Layout
+from clbench.strategies.acts import Acts
 from clbench.strategies.base import Strategy
-from clbench.strategies.equal_parts import keep_equal_parts, with_memory
-from clbench.strategies.remembering import memory_problems, part_problems
+from clbench.strategies.equal_parts import keep_equal_parts, with_buffer
+from clbench.strategies.replay_buffer import part_problems
 from clbench.streams.base import Stream
 
 
@@ -31,27 +31,22 @@ class NaiveRehearsal(Strategy):
     Source: Hsu et al. 2018.
     """
 
-    buffer_size: int = 500
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        return memory_problems(self.buffer_size)
+    buffer_size: int = count(500, low=0)
 
     def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
-        """Return a line where the memory has too few places."""
         return part_problems(self.buffer_size, stream)
 
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return all fields once a task is past."""
-        return None if self.buffer_size == 0 or (stage == 0 and phase == "train") else self.fields()
+    def at(self, stage: int) -> Acts:
+        if self.buffer_size == 0:
+            return Acts()
+        return Acts(data=self.data if stage else None, consolidate=self.consolidate)
 
     def start(self, context: Context) -> State:
-        """Return an empty memory."""
         return {"buffer": torch.zeros(context.lanes, 0, dtype=torch.int64, device=context.device)}
 
-    def stage_data(self, context: Context, state: State, address: Tensor) -> Tensor:
+    def data(self, context: Context, state: State, address: Tensor) -> Tensor:
         """Return the memory, replicated, and the stage's own data."""
-        return with_memory(state["buffer"], address, self.buffer_size)
+        return with_buffer(state["buffer"], address, self.buffer_size)
 
     def consolidate(self, context: Context, state: State) -> State:
         """Return the memory with an equal part of the ended task."""

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from clbench.context import Context, State
+from clbench.fields import choice, count, number
 from clbench.importance import Importance, Ones
 from clbench.models.base import Layout
 from clbench.penalty import (
+    ANCHORS,
+    DISTANCES,
     FIXED_ANCHORS,
+    SCALES,
     Group,
+    Pull,
     add_term,
     anchor_file_problems,
-    closed_form,
     coefficients,
     fixed_anchor,
     group_of,
     moved_anchor,
-    penalty_value,
     pull_weight,
     rate_factors,
-    shrink,
+    unmatched_groups,
 )
+from clbench.strategies.acts import Acts
 from clbench.strategies.base import Strategy
-from clbench.strategies.regularized_problems import problems_of, unmatched_groups
 from clbench.streams.base import Stream
+
+STATE = ("importance", "anchor", "distance", "file", "groups.pattern", "groups.anchor")
+"""What shapes the state that is kept, which λ does not."""
+
+RATES = ("groups.learning_rate", "groups.frozen")
 
 
 @dataclass(frozen=True)
@@ -55,67 +64,78 @@ class Regularized(Strategy):
         file: safetensors file with the anchor's tensors by parameter name.
     """
 
-    lam: float = 1.0
-    anchor: str = "previous"
+    lam: float = number(1.0, low=0)
+    anchor: str = choice("previous", ANCHORS)
     importance: Importance = field(default_factory=Ones)
-    distance: str = "l2"
+    distance: str = choice("l2", DISTANCES)
     half: bool = False
-    scale: str = "sum"
+    scale: str = choice("sum", SCALES)
     biases: bool = True
     groups: tuple[Group, ...] = ()
-    coupling: str = "loss"
-    from_stage: int | None = None
+    coupling: str = choice("loss", ("loss", "decoupled"))
+    from_stage: int | None = count(None, low=0, none="as soon as anchor and Ω exist")
     file: str | None = None
 
     def __post_init__(self) -> None:
         """Take the groups as a list too, as a configuration file has them."""
         object.__setattr__(self, "groups", tuple(self.groups))
 
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        return problems_of(self)
+    def cross_problems(self, key: str) -> Iterator[str]:
+        if not isinstance(self.importance, Importance):
+            yield (
+                f"{key}.importance must be an importance estimator; got {key}.importance={self.importance}. "
+                "Give it a _target_, for example clbench.importance.Ones."
+            )
+            return
+        name, decoupled = type(self.importance).__name__, self.coupling == "decoupled"
+        if self.anchor == "each" and not self.importance.accumulates:
+            yield (
+                f"An importance that runs through the tasks has no term per task; got {key}.anchor=each with "
+                f"{key}.importance={name}. Use {key}.anchor=previous."
+            )
+        if self.anchor == "each" and decoupled and self.distance != "l2":
+            yield (
+                f"The proximal step pulls to one anchor; got {key}.coupling=decoupled with {key}.anchor=each "
+                f"and {key}.distance={self.distance}. Use {key}.anchor=previous or {key}.coupling=loss."
+            )
+        if self.distance == "norm" and decoupled and not isinstance(self.importance, Ones):
+            yield (
+                f"The proximal step of a norm needs one weight per tensor; got {key}.coupling=decoupled with "
+                f"{key}.importance={name}. Use {key}.coupling=loss."
+            )
+        for index, group in enumerate(self.groups):
+            if group.anchor not in (None, self.anchor) and "each" in (group.anchor, self.anchor):
+                yield (
+                    f"Terms per past task hold all groups or none; got {key}.anchor={self.anchor} with "
+                    f"{key}.groups.{index}.anchor={group.anchor}. Use previous in one of the two."
+                )
+        if self.file is None and "file" in (self.anchor, *(group.anchor for group in self.groups)):
+            yield f"An anchor from a file needs the file; got {key}.file=null. Name a safetensors file."
+        if self.file is not None and not Path(self.file).is_file():
+            yield f"{key}.file must be a file that can be read; got {key}.file={self.file}. Check the path."
 
     def fit_problems(self, stream: Stream, layout: Layout) -> list[str]:
         """Return a line for every group without a parameter, for a wrong anchor's file and importance."""
         found = [*unmatched_groups(self.groups, layout), *self.importance.fit_problems(stream)]
         return found + anchor_file_problems(layout, self._anchor_kinds(layout), self.file)
 
-    # Sharing ------------------------------------------------------------------------------------
+    def at(self, stage: int) -> Acts:
+        """Return where these fields act. Before the penalty does, λ shapes nothing.
 
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return all fields where the penalty acts, and less where less acts.
-
-        Before it acts λ shapes nothing: a stage that the importance only observes, or in which groups
-        have other learning rates, and the consolidation that follows, are shared by all λ.
+        A stage that the importance only observes, or in which groups have other learning rates, and the
+        consolidation that follows, are shared by all λ.
         """
-        if phase == "train" and self._holds_any(stage):
-            return self.fields()
-        found: dict[str, Any] = {}
-        if phase == "train":
-            rates = {group.pattern: rate for group in self.groups if (rate := group.rate(stage)) != 1.0}
-            if rates:
-                found["rates"] = [[group.pattern, group.rate(stage)] for group in self.groups]
-            if self.importance.observes:
-                found["importance"] = self.importance
-        elif self._moves_anchors() or not isinstance(self.importance, Ones):
-            found["importance"] = self.importance
-        if found:
-            anchors = [[group.pattern, self._anchor_kind(group)] for group in self.groups]
-            state = {"anchor": self.anchor, "anchors": anchors, "distance": self.distance}
-            found |= {"class": self.fields()["class"], **state, "file": self.file}
-        return found or None
-
-    def learning_rate_factors(self, layout: Layout, stage: int) -> Tensor | None:
-        """Return what the groups declare."""
-        return rate_factors(layout, self.groups, stage)
-
-    def acts(self, place: str) -> bool:
-        """Tell whether these fields make the strategy act at a place."""
-        if place == "observe_step":
-            return self.importance.observes or self.coupling == "decoupled"
-        return Strategy.acts(self, place)
-
-    # The places ---------------------------------------------------------------------------------
+        holds = self._holds_any(stage)
+        rated = any(group.rate(stage) != 1.0 for group in self.groups)
+        moves = self._moves_anchors() or not isinstance(self.importance, Ones)
+        return Acts(
+            pulls=self.pulls if holds else None,
+            after_step=self.importance.observe,
+            consolidate=self.consolidate if moves else None,
+            rates=partial(rate_factors, groups=self.groups, stage=stage) if rated else None,
+            shaped_by=None if holds else (*STATE, *RATES) if rated else STATE,
+            kept_by=STATE,
+        )
 
     def start(self, context: Context) -> State:
         """Return the anchor where it is fixed, and what the importance keeps."""
@@ -126,57 +146,32 @@ class Regularized(Strategy):
             state["anchor"] = fixed_anchor(context.layout, kinds, initial, context.theta, self.file)
         return state
 
-    def penalty(self, context: Context, state: State, theta: Tensor) -> Tensor:
-        """Return the penalty `[lane]`, differentiable in θ."""
-        if not self._holds_any(context.stage):
-            return (theta * 0.0).sum(1)
-        anchor, weight, constant = self._pull(context, state)
-        blocks = list(context.layout.slices().values())
-        value = penalty_value(self.distance, theta, anchor, weight, blocks)
-        return value if constant is None else value + constant
-
-    def penalty_gradient(self, context: Context, state: State, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the penalty `[lane]` and what it adds to the gradient `[lane, padded]`.
-
-        Before the penalty acts both are 0. Where it is decoupled the gradient is 0, whatever the value. At
-        steps that are not recorded the value is not computed, and NaN stands for it.
-        """
-        if not self._holds_any(context.stage):
-            if "_nothing" not in state:
-                state["_nothing"] = torch.zeros_like(theta)
-            return state["_nothing"][:, 0], state["_nothing"]
-        anchor, weight, constant = self._pull(context, state)
-        if "_gradient" not in state:
-            state["_gradient"] = torch.empty_like(anchor)
-            state["_unknown"] = torch.full_like(theta[:, 0], float("nan"))
-        blocks = list(context.layout.slices().values()) if self.distance == "norm" else ()
-        buffer, recorded = state["_gradient"], context.recorded
-        value, gradient = closed_form(self.distance, theta, anchor, weight, blocks, buffer, recorded)
-        if value is None:
-            value = state["_unknown"]
-        elif constant is not None:
-            value = value + constant
-        return value, gradient.zero_() if self.coupling == "decoupled" else gradient
-
-    def observe_step(self, context: Context, state: State) -> None:
-        """Shrink θ towards the anchor where decoupled, then let the importance look at the step."""
-        if self.coupling == "decoupled" and self._holds_any(context.stage):
-            anchor, weight, _ = self._pull(context, state)
-            if "_rate" not in state:
-                factors = context.rate_factors()
-                rate = context.lr[:, None]
-                state["_rate"] = rate if factors is None else rate * factors
-            blocks = list(context.layout.slices().values())
-            rate = state["_rate"]
-            shrink(self.distance, context.theta, context.theta_before, anchor, weight, rate, blocks)
-        if self.importance.observes:
-            self.importance.observe(context, state)
+    def pulls(self, context: Context, state: State) -> tuple[Pull, ...]:
+        """Return the penalty as it holds in this stage."""
+        importance = state.get("importances" if "anchors" in state else "importance")
+        found = self._coefficients(context)
+        within = found[..., : context.layout.size]
+        held = found != 0
+        if importance is None and bool((within == within[..., :1]).all()):
+            found = found[..., :1]  # one number a lane instead of one an element
+        lam = self.lam if isinstance(self.lam, Tensor) else torch.full_like(found[..., :1], self.lam)
+        strength = (lam.reshape(-1, 1) * (0.5 if self.half else 1.0)) * found
+        return (
+            Pull(
+                anchor=state["anchors"] if "anchors" in state else state["anchor"],
+                weight=pull_weight(self.distance, strength, importance),
+                distance=self.distance,
+                constant=(strength * state["spread"]).sum(1) if "spread" in state else None,
+                decoupled=self.coupling == "decoupled",
+                held=held,
+            ),
+        )
 
     def consolidate(self, context: Context, state: State) -> State:
         """Return the state with the ended task's Ω added, and the anchors that move moved to θ."""
+        state = dict(state)
         fresh = self.importance.estimate(context, state)
         theta = context.theta.clone()
-        state = {name: value for name, value in state.items() if not name.startswith("_")}
         if self.anchor == "each":
             fresh = torch.ones_like(theta) if fresh is None else fresh
             return {**state, **add_term(state, self.distance, fresh, theta, self._decay())}
@@ -186,14 +181,6 @@ class Regularized(Strategy):
             return {**state, "anchor": theta}
         kinds = self._anchor_kinds(context.layout)
         return {**state, "anchor": moved_anchor(context.layout, kinds, state["anchor"], theta)}
-
-    def anchor_distance(self, context: Context, state: State) -> Tensor | None:
-        """Return ‖θ − θ*‖₂ over the parameters that are held; None before the penalty acts."""
-        if not self._holds_any(context.stage):
-            return None
-        if "_held" not in state:
-            state["_held"] = self._coefficients(context) != 0
-        return ((context.theta - state["anchor"]) * state["_held"]).square().sum(1).sqrt()
 
     # What they share ----------------------------------------------------------------------------
 
@@ -210,13 +197,14 @@ class Regularized(Strategy):
         ready = self._anchor_kind(group) in FIXED_ANCHORS and isinstance(self.importance, Ones)
         return max(0 if ready else 1, self.from_stage or 0)
 
+    def _penalised(self) -> list[Group | None]:
+        return [None, *(group for group in self.groups if group.penalised)]
+
     def _holds_any(self, stage: int) -> bool:
-        held = [None, *(group for group in self.groups if group.penalised)]
-        return any(self._first_stage(group) <= stage for group in held)
+        return any(self._first_stage(group) <= stage for group in self._penalised())
 
     def _moves_anchors(self) -> bool:
-        held = [None, *(group for group in self.groups if group.penalised)]
-        return any(self._anchor_kind(group) not in FIXED_ANCHORS for group in held)
+        return any(self._anchor_kind(group) not in FIXED_ANCHORS for group in self._penalised())
 
     def _coefficients(self, context: Context) -> Tensor:
         def acts_now(group: Group | None) -> bool:
@@ -228,19 +216,3 @@ class Regularized(Strategy):
     def _decay(self) -> Tensor:
         factor = torch.as_tensor(self.importance.decay())
         return factor[:, None] if factor.dim() else factor
-
-    def _pull(self, context: Context, state: State) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return anchor, weight and the penalty's constant part; computed once in a phase."""
-        if "_weight" not in state:
-            importance = state.get("importances" if "anchors" in state else "importance")
-            found = self._coefficients(context)
-            held = found[..., : context.layout.size]
-            if importance is None and bool((held == held[..., :1]).all()):
-                found = held[..., :1]  # one number a lane instead of one an element
-            lam = self.lam if isinstance(self.lam, Tensor) else torch.full_like(found[..., :1], self.lam)
-            strength = (lam.reshape(-1, 1) * (0.5 if self.half else 1.0)) * found
-            state["_weight"] = pull_weight(self.distance, strength, importance)
-            if "spread" in state:
-                state["_constant"] = (strength * state["spread"]).sum(1)
-        anchor = state["anchors"] if "anchors" in state else state["anchor"]
-        return anchor, state["_weight"], state.get("_constant")

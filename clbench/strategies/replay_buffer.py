@@ -1,18 +1,19 @@
-"""Replay memories: addresses of samples as int64 tensors `[lane, places]`, −1 where a place is empty.
+"""The replay buffer: addresses of samples as int64 tensors `[lane, places]`, −1 where a place is empty.
 
 What is kept and what is drawn belongs to the lane's seed, the stage and the step, never to its neighbours.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from clbench.context import Context, State
-from clbench.errors import known
 from clbench.strategies.balance import balance
-from clbench.streams.base import generator
+from clbench.streams.base import Stream, generator
 
 POLICIES = ("reservoir", "ring", "balanced")
 BLOCK_STEPS = 64
@@ -21,43 +22,82 @@ FETCHED = 1024
 """Samples whose labels are fetched at once."""
 
 
-def policy_problems(policy: str) -> list[str]:
-    """Return a line where the name of a memory's policy is not known."""
-    if policy in POLICIES:
+@dataclass(frozen=True)
+class ReplayBuffer:
+    """Samples of past tasks, to which a task's training samples are offered when it ends, each once.
+
+    In a strategy's state it has `buffer` `[lane, places]` and `seen` `[lane, classes]`, the samples offered.
+
+    Args:
+        size: samples kept in all.
+        policy: `reservoir`, `ring` or `balanced`, see `keep`.
+    """
+
+    size: int
+    policy: str = "reservoir"
+
+    def empty(self, context: Context) -> State:
+        """Return the state before any task has ended."""
+        return empty(context, self.size, context.outputs)
+
+    def offer(self, context: Context, state: State) -> State:
+        """Return the state after the ended task's samples were offered."""
+        buffer, seen = keep(self.policy, context, state["buffer"], state["seen"])
+        return {"buffer": buffer, "seen": seen}
+
+    def draw(self, context: Context, state: State, count: int) -> Tensor:
+        """Return addresses `[lane, count]` drawn from the filled places, uniformly and with replacement."""
+        return draw(context, state["buffer"], count)
+
+    def fit_problems(self, stream: Stream) -> list[str]:
+        """Return a line where the ring has too few places."""
+        return part_problems(self.size, stream) if self.policy == "ring" else []
+
+
+def part_problems(size: int, stream: Stream, parts: int = 1) -> list[str]:
+    """Return a line where a buffer shared by the tasks would have no place for each, or each one's parts."""
+    needed = parts * len(stream.tasks)
+    if size == 0 or size >= needed:
         return []
-    return [f"strategy.policy must be a known name; got strategy.policy={policy}. {known(POLICIES)}"]
+    places = "a place for each" if parts == 1 else f"{parts} places (strategy.parts) for each"
+    return [
+        f"A memory shared by the tasks needs {places} of {len(stream.tasks)}; "
+        f"got strategy.buffer_size={size}. Use at least {needed}, or 0 for no replay."
+    ]
 
 
-def uniform(context: Context, state: State, purpose: str, columns: int) -> Tensor:
+def uniform(context: Context, purpose: str, columns: int) -> Tensor:
     """Return this step's uniform numbers in [0, 1), `[lane, columns]`.
 
     They depend on seed, purpose, stage, step and the number of columns only; a block of steps is drawn at
-    once and kept under scratch names.
+    once.
     """
     block, row = divmod(context.stage_step - 1, BLOCK_STEPS)
-    name, place = f"_{purpose}/{columns}", f"_{purpose}/{columns}/block"
-    if name not in state or int(state[place]) != block:
+    held, numbers = context.scratch.get(("uniform", purpose, columns), (None, None))
+    if held != block:
         words = (purpose, columns, context.stage, block)
         drawn = [
             torch.rand(BLOCK_STEPS, columns, generator=generator(seed, *words)) for seed in context.seeds
         ]
-        state[name] = torch.stack(drawn).to(context.device)
-        state[place] = torch.tensor(block)
-    return state[name][:, row]
+        numbers = torch.stack(drawn).to(context.device)
+        context.scratch["uniform", purpose, columns] = (block, numbers)
+    return numbers[:, row]
 
 
-def draw(context: Context, state: State, memory: Tensor, count: int) -> Tensor:
+def draw(context: Context, buffer: Tensor, count: int) -> Tensor:
     """Return addresses `[lane, count]` drawn from the filled places, uniformly and with replacement."""
-    if "_filled" not in state:
-        filled = memory >= 0
-        state["_filled"] = memory.gather(1, (~filled).to(torch.int8).argsort(dim=1, stable=True))
-        state["_count"] = filled.sum(1, keepdim=True)
-    return state["_filled"].gather(1, draw_places(context, state, state["_count"], count))
+    key = ("filled", id(buffer))
+    if key not in context.scratch:
+        filled = buffer >= 0
+        order = (~filled).to(torch.int8).argsort(dim=1, stable=True)
+        context.scratch[key] = (buffer.gather(1, order), filled.sum(1, keepdim=True))
+    packed, filled = context.scratch[key]
+    return packed.gather(1, draw_places(context, filled, count))
 
 
-def draw_places(context: Context, state: State, filled: Tensor, count: int) -> Tensor:
+def draw_places(context: Context, filled: Tensor, count: int) -> Tensor:
     """Return places `[lane, count]` in 0 … filled − 1 `[lane, 1]`, uniform and with replacement."""
-    numbers = uniform(context, state, "memory/draw", count)
+    numbers = uniform(context, "memory/draw", count)
     return torch.minimum((numbers * filled).long(), filled - 1)
 
 

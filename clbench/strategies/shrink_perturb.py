@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from clbench.context import Context, State
+from clbench.fields import number
 from clbench.strategies.base import Strategy
 
 
@@ -26,27 +24,8 @@ class ShrinkPerturb(Strategy):
     Source: Ash & Adams 2020.
     """
 
-    shrink: float = 0.8
-    perturb: float = 0.01
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = []
-        if not (math.isfinite(self.shrink) and 0 <= self.shrink <= 1):
-            found.append(
-                "strategy.shrink must lie between 0 and 1; "
-                f"got strategy.shrink={self.shrink}. Use 1 to keep θ."
-            )
-        if not (math.isfinite(self.perturb) and self.perturb >= 0):
-            found.append(
-                "strategy.perturb must be finite and at least 0; "
-                f"got strategy.perturb={self.perturb}. Use 0 for no noise."
-            )
-        return found
-
-    def shaping(self, stage: int, phase: str) -> Mapping[str, Any] | None:
-        """Return all fields between tasks; in training it does nothing."""
-        return self.fields() if phase == "consolidate" else None
+    shrink: float = number(0.8, low=0, high=1)
+    perturb: float = number(0.01, low=0)
 
     def consolidate(self, context: Context, state: State) -> State:
         """Shrink and perturb θ in place."""

@@ -11,12 +11,14 @@ import numpy as np
 
 from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train
+from clbench.fields import Part
 from clbench.models import MLP
 from clbench.optimizers import Adam
 from clbench.runs import Run
 from clbench.strategies import Naive, Strategy
 from clbench.testing.bits import same_outcome, same_records
 from clbench.testing.tiny import TinyStream
+from clbench.testing.variants import declares, has, neutral_of, variants_of
 
 STEPS = 24
 HUGE = 1e8
@@ -48,7 +50,7 @@ def check_strategy(
         scenario: of the stream on which it is tried: `domain`, `task`, `class` or `regression`.
         neutral: the same strategy set to do nothing, which must equal naive; found by itself where there is a
             field `lam` or `buffer_size`, which is put to 0.
-        untouched: whether the first stage must equal naive's; null: where `shaping(0, "train")` is None.
+        untouched: whether the first stage must equal naive's; null: where `at(0)` has nothing that trains.
 
     Raises:
         AssertionError: a property doesn't hold; the message has the failed lines.
@@ -74,10 +76,10 @@ class _Table:
         self, part: Strategy, scenario: str, neutral: Strategy | None, untouched: bool | None
     ) -> None:
         self.part, self.scenario = part, scenario
-        self.neutral = neutral or _neutral(part)
-        self.untouched = untouched if untouched is not None else part.shaping(0, "train") is None
-        self.penalises = part.acts("penalty") or part.acts("penalty_gradient")
-        self.huge = dataclasses.replace(part, lam=HUGE) if self.penalises and _has(part, "lam") else None
+        self.neutral = neutral or neutral_of(part)
+        self.untouched = untouched if untouched is not None else not part.at(0).trains
+        self.penalises = part.at(0).penalises or part.at(1).penalises
+        self.huge = dataclasses.replace(part, lam=HUGE) if self.penalises and has(part, "lam") else None
         self.kinds = {"naive": Naive(), "own": part, "neutral": self.neutral, "huge": self.huge}
         self.kinds = {name: kind for name, kind in self.kinds.items() if kind is not None}
         self.company: dict[tuple[str, int], RunResult] = {}
@@ -109,15 +111,14 @@ class _Table:
     def names_problems(self) -> str:
         """Problems: none by default, one line for each bad λ."""
         assert self.part.problems() == [], f"got {self.part.problems()}"
-        if not _has(self.part, "lam"):
+        if not has(self.part, "lam"):
             return "no λ"
         for lam in (-1.0, math.nan, math.inf):
             lines = dataclasses.replace(self.part, lam=lam).problems()
+            bounded = declares(self.part, "lam") or type(self.part).problems is not Part.problems
             shown = f"problems() must have one line that names strategy.lam={lam}; got {lines}"
-            assert type(self.part).problems is Strategy.problems or any(
-                f"strategy.lam={lam}" in line for line in lines
-            ), shown
-        return "" if type(self.part).problems is not Strategy.problems else "problems() is not overridden"
+            assert not bounded or any(f"strategy.lam={lam}" in line for line in lines), shown
+        return "" if bounded else "λ has no bounds: write lam: float = number(0.1, low=0)"
 
     def completes(self) -> str:
         """Every lane is done, with finite losses at every point."""
@@ -209,11 +210,14 @@ class _Table:
         return ""
 
     def shares(self) -> str:
-        """Train every stage of every run by itself, with the strategy's own code whatever it declares."""
-        unshared = self._train(list(self.company), share=False)
-        for key, found in self.company.items():
+        """Train every stage of every run by itself, and of variants that differ in one field each."""
+        varied = {f"another {name}": kind for name, kind in variants_of(self.part).items()}
+        self.kinds |= varied
+        shared = self.company | self._train([(name, 0) for name in ("own", *varied)])
+        unshared = self._train(list(shared), share=False)
+        for key, found in shared.items():
             same_records(found, unshared[key])
-        return ""
+        return f"{len(varied)} variants"
 
     def _train(self, keys: Sequence[tuple[str, int]], share: bool = True) -> dict[tuple[str, int], RunResult]:
         runs = [
@@ -231,15 +235,3 @@ class _Table:
         found: dict[int, RunResult] = {}
         train(runs, found.__setitem__, threads=1, share=share)
         return {key: found[number] for number, key in enumerate(keys)}
-
-
-def _has(part: Strategy, name: str) -> bool:
-    return any(item.name == name for item in dataclasses.fields(part))
-
-
-def _neutral(part: Strategy) -> Strategy | None:
-    for name, nothing in (("lam", 0.0), ("buffer_size", 0)):
-        if _has(part, name):
-            found = dataclasses.replace(part, **{name: nothing})
-            return None if found.problems() else found
-    return None
