@@ -2,11 +2,16 @@
 
     import clbench
 
-    results = clbench.load("results/two_task_regression/2026-01-31_12-00-00")  # what a command has written
-    results.runs, results.losses, results.training   # DataFrames; `results` alone is a table in a notebook
-    results.compare("naive")                         # paired by seed, with intervals and p
-    results.plot.loss("A")                           # a matplotlib figure; dir(results.plot) lists them all
-    results.report()                                 # the path of report.html
+    results = clbench.sweep("experiments=two_task_regression", "seed=0,1")  # as `clbench -m` takes it
+    results                                # in a notebook a table, with where the files lie
+    results.runs, results.losses, results.training  # DataFrames
+    results.compare("naive")               # paired by seed, with intervals and p
+    results.plot.loss("A")                 # a matplotlib figure; dir(results.plot) lists them all
+    results.report()                       # the path of report.html
+
+    runs = clbench.compose("strategy=ewc", "strategy.lam=1,10")  # values of clbench.Run
+    results = clbench.run(runs, folder="results/ewc")            # a second call trains nothing again
+    results = clbench.load("results/ewc")                        # what a command has written, too
 
 What runs are made of lies in `clbench.streams`, `clbench.models`, `clbench.strategies` (each with its formula
 and its source) and `clbench.optimizers`; `clbench.testing.check_strategy` tries a strategy of your own. A
@@ -22,11 +27,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # names for type checkers and editors; libraries are loaded when a name is first used
     from clbench.api.results import Results, load
     from clbench.api.runs import run
+    from clbench.api.sweeps import compose, sweep
     from clbench.config import Evaluation, Training
     from clbench.errors import ConfigurationError
     from clbench.runs import Run
-
-__all__ = ["ConfigurationError", "Evaluation", "Results", "Run", "Training", "load", "run"]
 
 _PLACES = {
     "ConfigurationError": "clbench.errors",
@@ -34,10 +38,24 @@ _PLACES = {
     "Results": "clbench.api.results",
     "Run": "clbench.runs",
     "Training": "clbench.config",
+    "compose": "clbench.api.sweeps",
     "load": "clbench.api.results",
     "run": "clbench.api.runs",
+    "sweep": "clbench.api.sweeps",
 }
 _MODULES = ("importance", "models", "optimizers", "penalty", "strategies", "streams", "testing")
+
+__all__ = [
+    "ConfigurationError",
+    "Evaluation",
+    "Results",
+    "Run",
+    "Training",
+    "compose",
+    "load",
+    "run",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import OmegaConf, open_dict
 
 from clbench.launcher import places
@@ -86,8 +86,7 @@ def sample(jobs, most):
 
 def jobs_of(loader, config):
     Plugins.instance()
-    context = HydraContext(config_loader=loader, callbacks=None)
-    return Sweep(context, lambda config: None, config, {}).jobs(list(config.hydra.overrides.task))
+    return Sweep(loader, config, lambda jobs, first: [], {}).jobs(list(config.hydra.overrides.task))
 
 
 def test_the_command_line_wins_over_studies_over_streams():

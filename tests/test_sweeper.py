@@ -8,7 +8,7 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 
 from clbench.errors import ConfigurationError
 from clbench.launcher import places
@@ -146,7 +146,7 @@ def swept(arguments, base=(), ask=Sweep.jobs):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", list(base), RunMode.MULTIRUN)
         Plugins.instance()
-        sweep = Sweep(HydraContext(config_loader=loader, callbacks=None), lambda config: None, config, {})
+        sweep = Sweep(loader, config, lambda jobs, first: [], {})
         return ask(sweep, list(arguments))
 
 

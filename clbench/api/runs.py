@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,8 +54,19 @@ def run(
     with results_in(folder) as (place, results):
         session = Session(Entry(each, place / folder_name(each)) for each in runs)
         raise_together(session.mixing_problems(place, "folder"))
-        session.train(threads=threads, memory=memory, cache=cache, progress=bar if progress else silent)
+        summaries = session.train(
+            threads=threads, memory=memory, cache=cache, progress=bar if progress else silent
+        )
+    failed = [summary for summary in summaries.values() if summary["status"] == "failed"]
+    warn_of_failed([f"{summary['run']}: {summary['message']}" for summary in failed])
     return results()
+
+
+def warn_of_failed(errors: Sequence[str]) -> None:
+    """Warn of runs that ended by an error of a part, whose rows say `failed`."""
+    if errors:
+        count = "1 run" if len(errors) == 1 else f"{len(errors)} runs"
+        warnings.warn(f"{count} failed. The first error: {errors[0]}", RuntimeWarning, stacklevel=3)
 
 
 def _problems(runs: Sequence[Run], folder: Path | str | None) -> list[str]:

@@ -10,6 +10,7 @@ from clbench.errors import raise_together
 from clbench.launcher.building import build_runs
 from clbench.launcher.jobs import Job
 from clbench.launcher.objective import objective_of
+from clbench.session.progress import Progress, bar
 
 
 class RunFailed(RuntimeError):
@@ -17,7 +18,10 @@ class RunFailed(RuntimeError):
 
 
 def train_jobs(
-    jobs: Sequence[Job], begin: Callable[[], None] | None = None, sweep: Path | None = None
+    jobs: Sequence[Job],
+    begin: Callable[[], None] | None = None,
+    sweep: Path | None = None,
+    progress: Progress = bar,
 ) -> list[float | None | Exception]:
     """Train the jobs that aren't finished yet; return each one's score, or its error.
 
@@ -29,6 +33,7 @@ def train_jobs(
         jobs: in any order.
         begin: called when nothing was found wrong, before anything trains or is written.
         sweep: the folder whose table these jobs fill, all of the sweep's at once; None for single ones.
+        progress: shows how far training is.
 
     Raises:
         ConfigurationError: names all problems of all jobs; nothing was trained.
@@ -44,7 +49,10 @@ def train_jobs(
         begin()
     first = jobs[0].config
     summaries = session.train(
-        threads=first.get("threads"), memory=first.get("memory"), cache=bool(first.get("cache"))
+        threads=first.get("threads"),
+        memory=first.get("memory"),
+        cache=bool(first.get("cache")),
+        progress=progress,
     )
     return [outcome(summaries[job.folder], objective_of(job.config)) for job in jobs]
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode, TaskFunction
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -29,32 +29,35 @@ from clbench.launcher.places import GROUP
 
 log = logging.getLogger(__name__)
 
+Launch = Callable[[Sequence[Sequence[str]], int], Sequence[JobReturn]]
+"""What runs jobs: it is given the overrides of each, and the number of the first."""
+
 
 class Sweep:
     """One multirun.
 
     Args:
-        hydra_context, task_function, config: as Hydra gives them to a sweeper.
+        loader: of Hydra.
+        config: of the sweep.
+        launch: runs the jobs.
         params: overrides by key from `hydra.sweeper.params`, before those of the command line.
         max_batch_size: jobs that are launched at a time, None for all.
     """
 
     def __init__(
         self,
-        hydra_context: HydraContext,
-        task_function: TaskFunction,
+        loader: ConfigLoader,
         config: DictConfig,
+        launch: Launch,
         params: Mapping[str, str],
         max_batch_size: int | None = None,
     ) -> None:
+        self.loader = loader
         self.config = config
+        self.launch = launch
         self.params = params
         self.max_batch_size = max_batch_size
-        self.loader = hydra_context.config_loader
         self.parser = OverridesParser.create(config_loader=self.loader)
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
 
     def run(self, arguments: Sequence[str]) -> list[Sequence[JobReturn]]:
         """Launch all jobs; return what they returned, one list per batch.
@@ -97,7 +100,7 @@ class Sweep:
         size = self.max_batch_size or max(len(jobs), 1)
         returned: list[Sequence[JobReturn]] = []
         for start in range(0, max(len(jobs), 1), size):
-            batch = self.launcher.launch(jobs[start : start + size], initial_job_idx=start)
+            batch = self.launch(jobs[start : start + size], start)
             for job in batch:
                 _ = job.return_value  # raises the error of a job that failed
             returned.append(batch)

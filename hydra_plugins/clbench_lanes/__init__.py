@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional  # noqa: UP035
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -80,7 +81,11 @@ class StudySweeper(Sweeper):
 
         self.hydra_context = hydra_context
         self.config = config
-        self.sweeps = Sweep(hydra_context, task_function, config, self.params, self.max_batch_size)
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        loader = hydra_context.config_loader
+        self.sweeps = Sweep(loader, config, launcher.launch, self.params, self.max_batch_size)
 
     def sweep(self, arguments: List[str]) -> Any:  # noqa: UP006
         """Run the sweep and return what its jobs returned, one list per batch."""
