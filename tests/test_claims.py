@@ -11,8 +11,8 @@ from scipy import stats
 from synthetic_runs import Outcome, make_result, make_run
 
 import clbench
-from clbench.analysis.claim_forms import compare
-from clbench.analysis.claim_grammar import claim_problems
+from clbench.analysis.claim_forms import judge
+from clbench.analysis.claim_grammar import grammar_problems
 from clbench.analysis.claims import check_claims, count_verdicts, write_verdicts
 from clbench.analysis.load import Results
 from clbench.analysis.quantities import Mean
@@ -53,14 +53,14 @@ def test_a_ratio_is_paired_by_seed():
     verdict = verdict_of(NAIVE_OVER_JOINT | {"factor": 9.9, "claim": "naive forgets"})
     # Every seed's ratio is 10, so every resample's is, though each side varies by a fifth.
     assert verdict.holds and verdict.mark == "✅" and verdict.text == "naive forgets"
-    outcome = verdict.outcome
+    outcome = verdict.judgement
     assert (outcome.low, outcome.point, outcome.high) == pytest.approx((10, 10, 10))
     assert (outcome.n, outcome.seeds_holding) == (6, 6)
     assert verdict.found == (
         "test_loss_A, naive / joint: 10.0 [10.0, 10.0], asked: above 9.9; n = 6, holds for 6 of 6 seeds"
     )
     failed = verdict_of(NAIVE_OVER_JOINT | {"factor": 10.5})
-    assert failed.holds is False and failed.mark == "❌" and failed.outcome.seeds_holding == 0
+    assert failed.holds is False and failed.mark == "❌" and failed.judgement.seeds_holding == 0
 
 
 def test_a_difference_has_the_t_interval_of_its_pairs():
@@ -68,15 +68,15 @@ def test_a_difference_has_the_t_interval_of_its_pairs():
     results = runs_of({("naive", NONE): naive, ("joint", NONE): joint})
     verdict = verdict_of(NAIVE_OVER_JOINT | {"by": 0.2}, results)
     theirs = stats.ttest_rel(naive, joint).confidence_interval(0.95)
-    assert (verdict.outcome.low, verdict.outcome.high) == pytest.approx((theirs.low, theirs.high))
-    assert verdict.holds and verdict.outcome.point == 3.25 and verdict.outcome.seeds_holding == 4
+    assert (verdict.judgement.low, verdict.judgement.high) == pytest.approx((theirs.low, theirs.high))
+    assert verdict.holds and verdict.judgement.point == 3.25 and verdict.judgement.seeds_holding == 4
     assert verdict_of(NAIVE_OVER_JOINT | {"by": 0.3}, results).word == "undecided"
 
 
 def test_a_factor_is_judged_as_the_paired_difference_and_told_as_the_ratio():
     naive, joint = [30.0, 52.0, 41.0, 60.0, 38.0], [1.0, 1.4, 1.2, 1.1, 1.3]
     results = runs_of({("naive", NONE): naive, ("joint", NONE): joint})
-    outcome = verdict_of(NAIVE_OVER_JOINT | {"factor": 20}, results).outcome
+    outcome = verdict_of(NAIVE_OVER_JOINT | {"factor": 20}, results).judgement
 
     def p(ratio):
         return stats.ttest_1samp(np.array(naive) - ratio * np.array(joint), 0).pvalue
@@ -92,9 +92,9 @@ def test_a_factor_is_judged_as_the_paired_difference_and_told_as_the_ratio():
 def test_an_interval_on_both_sides_decides_nothing():
     results = runs_of({("naive", NONE): [3.0, 1.0, 4.0, 1.0], ("joint", NONE): [1.0, 3.0, 2.0, 2.0]})
     verdict = verdict_of(NAIVE_OVER_JOINT, results)
-    assert verdict.outcome.point > 0 and verdict.holds is None and verdict.mark == "–"
+    assert verdict.judgement.point > 0 and verdict.holds is None and verdict.mark == "–"
     assert verdict.found.startswith("undecided: the interval reaches both sides; ")
-    assert verdict.outcome.seeds_holding == 2
+    assert verdict.judgement.seeds_holding == 2
 
 
 def test_an_interval_on_the_wrong_side_contradicts():
@@ -130,7 +130,7 @@ def test_between_two_others_in_whatever_order():
     for bounds in (["joint", "naive"], ["naive", "joint"]):
         claim = {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": 1}}
         verdict = verdict_of(claim | {"between": [{"strategy": name} for name in bounds]})
-        assert verdict.holds and verdict.outcome.seeds_holding == 6 and verdict.outcome.point == 4.5
+        assert verdict.holds and verdict.judgement.seeds_holding == 6 and verdict.judgement.point == 4.5
         assert "asked: between joint (1.10) and naive (11.0)" in verdict.found
     outside = {"metric": "test_loss_A", "of": {"strategy": "naive"}}
     outside |= {"between": [{"strategy": "joint"}, {"strategy": "l2", "lam": 1}]}
@@ -172,14 +172,14 @@ def test_equality_is_nearness_of_the_whole_interval():
 def test_the_best_lambda_has_a_confidence_set():
     claim = {"best": "lam", "metric": "test_loss_A", "of": {"strategy": "l2"}}
     verdict = verdict_of(claim | {"within": [0.5, 2]})
-    assert verdict.holds and verdict.outcome.point == 1.0 and verdict.outcome.seeds_holding == 6
+    assert verdict.holds and verdict.judgement.point == 1.0 and verdict.judgement.seeds_holding == 6
     assert verdict.found.startswith(
         "λ of the best test_loss_A of l2: 1.00 [1.00, 1.00], asked: from 0.5 to 2"
     )
     assert verdict_of(claim | {"within": [5, 20], "goal": "max"}).holds  # the highest loss, on purpose
     noisy = runs_of({("l2", 1.0): [1.0, 3.0, 1.0, 3.0], ("l2", 2.0): [2.0, 1.0, 3.0, 1.5]})
     verdict = verdict_of(claim | {"within": [1, 1]}, noisy)
-    assert verdict.word == "undecided" and (verdict.outcome.low, verdict.outcome.high) == (1.0, 2.0)
+    assert verdict.word == "undecided" and (verdict.judgement.low, verdict.judgement.high) == (1.0, 2.0)
 
 
 def test_best_lambdas_compare_by_their_ratio():
@@ -190,7 +190,7 @@ def test_best_lambdas_compare_by_their_ratio():
     sets = {"strategy": "l2", "model.width": 16}, {"strategy": "l2", "model.width": 512}
     claim = {"best": "lam", "metric": "test_loss_A"}
     moved = verdict_of(claim | {"greater": sets[0], "than": sets[1]}, results)
-    assert moved.holds and moved.outcome.point == 10.0
+    assert moved.holds and moved.judgement.point == 10.0
     same = claim | {"equal": sets[0], "to": sets[1]}
     assert verdict_of(same | {"factor": 3}, results).holds is False
     assert verdict_of(same | {"factor": 10}, results).holds
@@ -210,7 +210,7 @@ def test_an_onset_is_the_first_lambda_beyond_the_bound():
     claim = {"onset": "lam", "metric": "test_loss_A", "of": {"strategy": "l2"}}
     collapse = verdict_of(claim | {"below": 0.5, "within": [1, 1]}, runs_of(table))
     assert collapse.holds and collapse.found.startswith("smallest λ with test_loss_A below 0.5 of l2")
-    assert verdict_of(claim | {"above": 0.95, "at_most": 1}, runs_of(table)).outcome.point == np.inf
+    assert verdict_of(claim | {"above": 0.95, "at_most": 1}, runs_of(table)).judgement.point == np.inf
     assert verdict_of(claim | {"above": 0.75, "at_most": 0.01}, runs_of(table)).holds
 
 
@@ -220,16 +220,16 @@ def test_lambda_is_chosen_on_other_seeds_than_it_is_judged_on():
     chosen = verdict_of(
         {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": "chosen"}, "at_least": 5}, results
     )
-    assert chosen.holds and chosen.outcome.n == 6
+    assert chosen.holds and chosen.judgement.n == 6
     oracle = verdict_of(
         {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": "oracle"}, "at_most": 5}, results
     )
-    assert oracle.outcome.point == 3 and oracle.outcome.n == 6
+    assert oracle.judgement.point == 3 and oracle.judgement.n == 6
 
 
 def test_conditions_select_runs():
     def point(conditions):
-        return verdict_of({"metric": "test_loss_A", "of": conditions, "at_least": 0}).outcome.point
+        return verdict_of({"metric": "test_loss_A", "of": conditions, "at_least": 0}).judgement.point
 
     assert point({"strategy": "l2", "lam": "1e-1"}) == 8  # a number that YAML reads as text
     assert point({"strategy": ["l2"], "lam": {"min": 5}}) == 9
@@ -266,7 +266,7 @@ def lose(results, strategy, seeds, status="failed", lam=None):
 def test_a_lost_seed_is_told_and_no_claim_holds_by_losing_it():
     results = lose(runs_of(TABLE), "joint", [3], "diverged")
     verdict = verdict_of(NAIVE_OVER_JOINT, results)
-    assert verdict.word == "undecided" and verdict.outcome.n == 5 and verdict.outcome.seeds_holding == 5
+    assert verdict.word == "undecided" and verdict.judgement.n == 5 and verdict.judgement.seeds_holding == 5
     assert verdict.lost == "1 of 6 seeds lost: joint diverged (seed 3)"
     assert verdict.found.startswith(f"undecided: {verdict.lost}; ")
     alone = verdict_of({"metric": "test_loss_A", "of": {"strategy": "joint"}, "at_most": 2}, results)
@@ -281,7 +281,7 @@ def test_every_set_of_a_claim_tells_what_it_lost():
     claim = {"metric": "test_loss_A", "of": {"strategy": "l2", "lam": 1}}
     verdict = verdict_of(claim | {"between": [{"strategy": "joint"}, {"strategy": "naive"}]}, results)
     assert verdict.lost == "3 of 6 seeds lost: joint missing (seeds 0, 1); naive failed (seed 5)"
-    assert verdict.word == "undecided" and verdict.outcome.n == 3
+    assert verdict.word == "undecided" and verdict.judgement.n == 3
 
 
 def test_a_seed_against_a_claim_about_every_seed_outweighs_a_lost_one():
@@ -305,10 +305,10 @@ def test_a_setting_that_diverged_is_not_passed_over_for_another_that_fits():
 def test_a_lambda_that_some_seed_has_not_finished_is_told():
     best = {"best": "lam", "metric": "test_loss_A", "of": {"strategy": "l2"}, "within": [1, 1]}
     diverged = verdict_of(best, lose(runs_of(TABLE), "l2", [3], "diverged", lam=10.0))
-    assert diverged.holds and diverged.outcome.n == 6  # what diverged is not the best
+    assert diverged.holds and diverged.judgement.n == 6  # what diverged is not the best
     assert diverged.found.endswith("; λ not finished by all seeds: l2: λ=10 diverged (seed 3)")
     failed = verdict_of(best, lose(runs_of(TABLE), "l2", [3, 4], "failed", lam=10.0))
-    assert failed.word == "undecided" and (failed.outcome.low, failed.outcome.high) == (1, 10)
+    assert failed.word == "undecided" and (failed.judgement.low, failed.judgement.high) == (1, 10)
     lost = verdict_of(best, lose(lose(runs_of(TABLE), "l2", [3], None), "l2", [4], "failed"))
     assert lost.word == "undecided" and lost.lost == "1 of 5 seeds lost: failed (seed 4)"
 
@@ -349,7 +349,7 @@ def test_a_factor_is_told_as_a_difference_where_the_ratio_has_no_bounds():
     ],
 )
 def test_the_grammar_is_checked(claim, problem):
-    (line,) = claim_problems([claim])
+    (line,) = grammar_problems([claim])
     assert problem in line
 
 
@@ -381,7 +381,7 @@ def test_claims_are_read_from_a_sweep_and_verdicts_written(tmp_path):
     assert read_study(tmp_path).claims == tuple(claims)
     verdicts = check_claims(claims, clbench.load(tmp_path).records)
     assert [verdict.holds for verdict in verdicts] == [True, True, None]
-    assert verdicts[1].outcome.point == pytest.approx(1.0)  # the last value of training.csv, paired
+    assert verdicts[1].judgement.point == pytest.approx(1.0)  # the last value of training.csv, paired
     with open(write_verdicts(tmp_path, verdicts), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert (
@@ -413,7 +413,7 @@ def test_a_condition_may_be_on_what_all_runs_of_a_strategy_agree_on(tmp_path):
         for scale in ("sum", "fan")
     ]
     kept, other = check_claims(claims, results)
-    assert (kept.holds, kept.outcome.n) == (True, len(SEEDS))
+    assert (kept.holds, kept.judgement.n) == (True, len(SEEDS))
     assert (other.holds, other.found) == (None, "not checked: no finished run has strategy.scale=fan")
 
 
@@ -431,7 +431,7 @@ def test_a_claim_without_truth_holds_in_one_of_forty_at_most(n, factor):
     one = factor * random.normal(1, 0.3, (repeats, n))
     other = random.normal(1, 0.3, (repeats, n))
     claim = {"metric": "loss", "greater": {}, "than": {}} | ({"factor": factor} if factor != 1 else {})
-    sides = [compare(claim, (Mean("a", a), Mean("b", b))).side for a, b in zip(one, other, strict=True)]
+    sides = [judge(claim, (Mean("a", a), Mean("b", b))).side for a, b in zip(one, other, strict=True)]
     error = 3 * np.sqrt(0.025 * 0.975 / repeats)  # of the simulation
     assert sides.count("holds") / repeats <= 0.025 + error
     assert sides.count("contradicted") / repeats <= 0.025 + error

@@ -8,7 +8,7 @@ import pytest
 from own_streams import Days
 
 import clbench
-from clbench.analysis.metrics import run_metrics, score_matrix
+from clbench.analysis.curves import run_metrics, score_matrix
 from clbench.analysis.settings import final_means, leading_metric_of
 from clbench.config import Evaluation, Training
 from clbench.figures.gallery import draw_all

@@ -7,7 +7,7 @@ from own_streams import Days
 from test_metrics import CURVE, FULL, STAGE, STEP, B, R
 
 import clbench
-from clbench.analysis.metrics import run_metrics
+from clbench.analysis.curves import run_metrics
 from clbench.config import Evaluation, Training
 from clbench.engine import progress, train
 from clbench.engine.store import StageStore

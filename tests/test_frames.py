@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from clbench.analysis.frames import column_of, groups, rows_where
+from clbench.analysis.frames import by_lambda, column_of, columns_of, done_among, finished, groups, rows_where
 
 FRAME = pd.DataFrame({"line": ["b", "a", "b"], "lam": [1.0, 2.0, 3.0]}, index=[7, 8, 9])
 
@@ -24,3 +24,18 @@ def test_groups_come_in_the_order_of_their_appearance():
         ("b", [1.0, 3.0]),
         ("a", [2.0]),
     ]
+
+
+def test_columns_come_in_the_order_that_is_asked():
+    assert list(columns_of(FRAME, ("lam", "line")).columns) == ["lam", "line"]
+    assert list(columns_of(FRAME, ("lam",)).columns) == ["lam"]
+
+
+def test_runs_by_lambda_begin_with_the_smallest_and_leave_out_those_without():
+    runs = pd.DataFrame({"lam": [10.0, None, 1.0, 10.0], "run": list("abcd")})
+    assert {lam: list(rows["run"]) for lam, rows in by_lambda(runs).items()} == {1.0: ["c"], 10.0: ["a", "d"]}
+
+
+def test_what_is_not_done_has_no_value():
+    runs = pd.DataFrame({"acc": [1, 2, 3], "status": ["done", "diverged", "done"]})
+    assert finished(runs, "acc").fillna(-1).tolist() == [1.0, -1.0, 3.0] and done_among(runs) == 2

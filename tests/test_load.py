@@ -9,7 +9,7 @@ import pytest
 from synthetic_runs import Outcome, make_result, make_run
 
 import clbench
-from clbench.analysis.metrics import run_metrics, score_matrix
+from clbench.analysis.curves import run_metrics, score_matrix
 from clbench.errors import ConfigurationError
 from clbench.records import write_run, write_sweep
 
@@ -135,7 +135,7 @@ def test_reading_results_needs_no_torch_and_importing_clbench_no_pandas():
     code = (
         "import sys, clbench; assert 'pandas' not in sys.modules\n"
         "import clbench.records, clbench.analysis.load, clbench.analysis.comparison\n"
-        "import clbench.analysis.tables, clbench.analysis.metrics\n"
+        "import clbench.analysis.tables, clbench.analysis.curves\n"
         "assert 'torch' not in sys.modules and 'hydra' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from clbench.analysis.claim_grammar import claim_problems, filters_of
+from clbench.analysis.claim_grammar import filters_of, grammar_problems
 from clbench.launcher.places import root
 
 STUDIES = sorted((root() / "experiments").glob("*.yaml"))
@@ -35,7 +35,7 @@ WORDS = {2: ("twice", "half"), 0.5: ("half",), 3: ("a third",), 10: ("ten times"
 
 @pytest.mark.parametrize(("study", "claim"), CLAIMS)
 def test_the_metric_is_the_one_that_the_sentence_names(study, claim):
-    assert claim_problems([claim]) == []
+    assert grammar_problems([claim]) == []
     for words, metric in MEANT.items():
         if found := re.search(words, claim["claim"]):
             assert re.fullmatch(metric.format(*found.groups()), claim["metric"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from clbench.analysis.conditions import NotCheckable
 from clbench.analysis.quantities import Estimate, Quantity, ratios
 from clbench.analysis.tables import short
 
+Q = TypeVar("Q", bound=Quantity)
+
 HOLDS, CONTRADICTED, UNDECIDED = "holds", "contradicted", "undecided"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Judgement:
     """What a claim came to.
 
     Args:
@@ -40,7 +42,7 @@ class Outcome:
     asked: str
 
     def text(self) -> str:
-        """Return the outcome in a line: point first, interval second, n always."""
+        """Return it in a line: point first, interval second, n always."""
         estimate = f"{short(self.point)} {_interval(self)}"
         if self.n < 2:
             estimate = f"{short(self.point)} without an interval"
@@ -48,7 +50,7 @@ class Outcome:
         return f"{self.subject}: {estimate}, asked: {self.asked}; {seeds}"
 
 
-def compare(claim: Mapping[str, Any], quantities: Sequence[Quantity]) -> Outcome:
+def judge(claim: Mapping[str, Any], quantities: Sequence[Q]) -> Judgement:
     """Return what a claim of the right form comes to, given its quantities.
 
     Raises:
@@ -101,10 +103,10 @@ def _is_near(values: np.ndarray, bound: float) -> np.ndarray:
     return np.isclose(values, bound, rtol=1e-9, atol=1e-12) if np.isfinite(bound) else values == bound
 
 
-def _greater(claim: Mapping[str, Any], one: Quantity, other: Quantity) -> Outcome:
+def _greater(claim: Mapping[str, Any], one: Q, other: Q) -> Judgement:
     """Return whether one is above another by a difference, or a multiple of it.
 
-    A multiple is judged by the paired difference one − factor · other, and told as the ratio with the
+    A multiple is judged by the paired difference one − factor · other, and reported as the ratio with the
     interval that says the same (Fieller's); where that is unbounded, as the difference.
     """
     if "factor" not in claim and ("by" in claim or not _is_lambda(claim)):
@@ -114,14 +116,14 @@ def _greater(claim: Mapping[str, Any], one: Quantity, other: Quantity) -> Outcom
     factor = float(claim.get("factor", 1.0))
     gap, ratio = one.minus(other, factor), one.over(other)
     asked = "above 0 (the ratio has no bounded interval)"
-    told = _judge(gap, Bounds(0.0, strict=True), _of(claim, gap), asked)
+    judged = _judge(gap, Bounds(0.0, strict=True), _of(claim, gap), asked)
     if ratio is None:
-        return told
+        return judged
     numbers = {"low": ratio.low, "high": ratio.high, "point": ratio.point}
-    return dataclasses.replace(told, **numbers, subject=_of(claim, ratio), asked=f"above {factor:g}")
+    return dataclasses.replace(judged, **numbers, subject=_of(claim, ratio), asked=f"above {factor:g}")
 
 
-def _equal(claim: Mapping[str, Any], one: Quantity, other: Quantity) -> Outcome:
+def _equal(claim: Mapping[str, Any], one: Q, other: Q) -> Judgement:
     """Return whether the whole interval of a difference or ratio lies near equality (equivalence)."""
     if "tolerance" in claim:
         near = float(claim["tolerance"])
@@ -136,7 +138,7 @@ def _equal(claim: Mapping[str, Any], one: Quantity, other: Quantity) -> Outcome:
     return _judge(found, Bounds(1 / factor, factor), _of(claim, found), f"from 1/{factor:g} to {factor:g}")
 
 
-def _between(claim: Mapping[str, Any], one: Quantity, first: Quantity, second: Quantity) -> Outcome:
+def _between(claim: Mapping[str, Any], one: Q, first: Q, second: Q) -> Judgement:
     """Return whether a quantity is above the lower and below the higher of two, by both differences."""
     lower, upper = sorted((first, second), key=lambda quantity: quantity.point)
     above_zero = Bounds(0.0, strict=True)
@@ -148,19 +150,19 @@ def _between(claim: Mapping[str, Any], one: Quantity, first: Quantity, second: Q
     side = next((side for side in (CONTRADICTED, UNDECIDED) if side in sides), HOLDS)
     inside = np.logical_and(*(above_zero.hold(gap.by_seed) for gap in gaps))
     found = one.alone()
-    told = _judge(found, Bounds(-np.inf), f"{_subject(claim)} of {found.label}", asked)
-    return dataclasses.replace(told, side=side, seeds_holding=int(inside.sum()))
+    judged = _judge(found, Bounds(-np.inf), f"{_subject(claim)} of {found.label}", asked)
+    return dataclasses.replace(judged, side=side, seeds_holding=int(inside.sum()))
 
 
-def _judge(found: Estimate, bounds: Bounds, subject: str, asked: str) -> Outcome:
+def _judge(found: Estimate, bounds: Bounds, subject: str, asked: str) -> Judgement:
     """Return on which side of its bounds an interval lies."""
     side = bounds.side(found.low, found.high)
     holding = int(bounds.hold(found.by_seed).sum())
     n = len(found.by_seed)
-    return Outcome(side, found.low, found.high, found.point, n, holding, subject, asked)
+    return Judgement(side, found.low, found.high, found.point, n, holding, subject, asked)
 
 
-def _interval(found: Estimate | Outcome) -> str:
+def _interval(found: Estimate | Judgement) -> str:
     return f"[{short(found.low)}, {short(found.high)}]"
 
 

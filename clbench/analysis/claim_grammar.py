@@ -1,4 +1,4 @@
-"""The grammar of a claim: which keys it has, which runs it names, what it measures (told in `claims`)."""
+"""The grammar of a claim: which keys it has, which runs it names, what it measures (said in `claims`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMS = {
 ALWAYS = ("claim", "metric", "seeds", "best", "onset", "goal", "above", "below")
 
 
-def claim_problems(claims: Iterable[Mapping[str, Any]]) -> list[str]:
+def grammar_problems(claims: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return one line (rule; got; what to do) per broken rule of the grammar."""
     found = []
     for number, claim in enumerate(claims):

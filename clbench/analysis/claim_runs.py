@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clbench.analysis.conditions import NotCheckable, at_any_choice, describe, matching
+from clbench.analysis.conditions import NotCheckable, at_any_choice, condition_words, matching
+from clbench.analysis.frames import by_lambda, column_of, rows_where
 from clbench.analysis.lambda_sets import BEST, ONSET
 from clbench.analysis.lost import Lost, has_value, lost_seeds, reasons
 from clbench.analysis.quantities import Lambda, Mean, Quantity
@@ -75,20 +76,20 @@ def measure(runs: pd.DataFrame, filters: Sequence[Mapping[str, Any]], what: Meas
     """
     if what.metric not in runs:
         raise NotCheckable(f"the runs have no column {what.metric}")
-    sets = [RunSet(describe(conditions), _rows(runs, conditions, what)) for conditions in filters]
+    sets = [RunSet(condition_words(conditions), _rows(runs, conditions, what)) for conditions in filters]
     wanted = {seed for conditions in filters for seed in at_any_choice(runs, conditions)["seed"]}
     lost = [lost_seeds(item.rows, what.metric, wanted) for item in sets]
     gone = {seed for by_reason in lost for seeds in by_reason.values() for seed in seeds}
-    told = f"{len(gone)} of {len(wanted)} seeds lost: {_by_set(sets, lost)}" if gone else ""
+    losses = f"{len(gone)} of {len(wanted)} seeds lost: {_by_set(sets, lost)}" if gone else ""
     if not (kept := sorted(wanted - gone)):
-        raise NotCheckable(f"the runs compared have no finished seed in common; {told}")
+        raise NotCheckable(f"the runs compared have no finished seed in common; {losses}")
     if what.find == "mean":
-        return Measured(tuple(_mean(item, what, kept) for item in sets), told, "")
+        return Measured(tuple(_mean(item, what, kept) for item in sets), losses, "")
     unfinished = [_unfinished(item, what, kept) for item in sets]
     lams = tuple(_lambda(item, what, kept, left) for item, left in zip(sets, unfinished, strict=True))
     words = [", ".join(f"λ={lam:g} {reasons(left[lam])}" for lam in left) for left in unfinished]
     left_out = [f"{item.label}: {word}" for item, word in zip(sets, words, strict=True) if word]
-    return Measured(lams, told, "; ".join(left_out))
+    return Measured(lams, losses, "; ".join(left_out))
 
 
 def _by_set(sets: Sequence[RunSet], lost: Sequence[Lost]) -> str:
@@ -103,14 +104,18 @@ def _rows(runs: pd.DataFrame, conditions: Mapping[str, Any], what: Measure) -> p
     rows = matching(runs, conditions)
     if not has_value(rows, what.metric).any():
         lost = reasons(lost_seeds(rows, what.metric, rows["seed"]))
-        raise NotCheckable(f"no finished run has {describe(conditions)}" + (f": {lost}" if lost else ""))
+        raise NotCheckable(
+            f"no finished run has {condition_words(conditions)}" + (f": {lost}" if lost else "")
+        )
     keys = ["seed"] if what.find == "mean" else ["seed", "lam"]
     if what.find != "mean":
-        rows = rows[rows["lam"].notna()]
-    if rows.duplicated(keys).any():
-        differing = [name for name in setting_columns(rows) if rows[name].nunique(dropna=False) > 1]
+        rows = rows_where(rows, rows["lam"].notna())
+    if rows.duplicated(subset=keys).any():
+        differing = [
+            name for name in setting_columns(rows) if column_of(rows, name).nunique(dropna=False) > 1
+        ]
         by = ", ".join(name for name in differing if name not in keys) or "nothing but their folder"
-        raise NotCheckable(f"{describe(conditions)} fits several runs per seed, which differ in {by}")
+        raise NotCheckable(f"{condition_words(conditions)} fits several runs per seed, which differ in {by}")
     return rows
 
 
@@ -121,8 +126,7 @@ def _mean(item: RunSet, what: Measure, seeds: Sequence[int]) -> Mean:
 
 def _unfinished(item: RunSet, what: Measure, seeds: Sequence[int]) -> dict[float, Lost]:
     """Return the λ that not every seed finished, each with its lost seeds."""
-    by_lambda = item.rows.groupby("lam")
-    found = {float(lam): lost_seeds(group, what.metric, seeds) for lam, group in by_lambda}
+    found = {lam: lost_seeds(rows, what.metric, seeds) for lam, rows in by_lambda(item.rows).items()}
     return {lam: lost for lam, lost in found.items() if lost}
 
 

@@ -28,7 +28,7 @@ whatever their number of seeds; few seeds leave it undecided.
         factor: 3.2
 
 What is measured: without `best` and `onset`, the mean of `metric` over seeds, with Student's t interval. «a
-above factor · b» is judged by the paired difference a − factor · b, and told as the ratio with Fieller's
+above factor · b» is judged by the paired difference a − factor · b, and reported as the ratio with Fieller's
 interval; equality by the whole interval of the difference or the ratio. `best: lam` is the λ with the best
 mean (`goal: max` or `min` where the metric's own direction is not meant); `onset: lam` the smallest λ of the
 grid at which the mean is `below:` (or `above:`) a bound, infinite if none is. Their interval goes from the
@@ -40,11 +40,11 @@ A mean needs one run per seed, `best` and `onset` one per seed and λ.
 
 Lost seeds: where one set of runs has a seed that another has no value for (it diverged, failed, was not
 run), or a single set has runs without one, the claim says how many and why, and is undecided: nobody knows
-what they would have said. A λ that some seed has not finished is told as well, and stays among those that
+what they would have said. A λ that some seed has not finished is named as well, and stays among those that
 may be the best or the first, unless it diverged where the best is looked for.
 
 Also: `seeds: all` (or a number) asks that the order holds for every seed (or so many) by itself, besides;
-one seed against it (too few of enough seeds) contradicts the claim. For how many it holds is always told.
+one seed against it (too few of enough seeds) contradicts the claim. For how many it holds is always said.
 Where a mean is not positive, equality needs `tolerance`. A claim about runs that are not there (a narrowed
 sweep) is not checked, and says so; one about runs with other settings than the study's says which.
 """
@@ -55,21 +55,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from clbench.analysis.claim_forms import CONTRADICTED, HOLDS, UNDECIDED, Outcome, compare
-from clbench.analysis.claim_grammar import claim_problems, filters_of, measure_of
+from clbench.analysis.claim_forms import CONTRADICTED, HOLDS, UNDECIDED, Judgement, judge
+from clbench.analysis.claim_grammar import filters_of, grammar_problems, measure_of
 from clbench.analysis.claim_runs import Measured, measure
 from clbench.analysis.conditions import NotCheckable
+from clbench.analysis.frames import column_of
+from clbench.analysis.load import Results
 from clbench.records.files import row_bytes, write_whole
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from clbench.analysis.load import Results
-
 
 NOT_CHECKED = "not checked"
 MARKS = {HOLDS: "✅", CONTRADICTED: "❌", UNDECIDED: "–", NOT_CHECKED: "–"}
@@ -83,14 +80,14 @@ class Verdict:
         text: the claim.
         word: `holds`, `contradicted`, `undecided`, or `not checked`.
         found: the interval, the point, what was asked, n, and for how many seeds it holds; or the reason.
-        outcome: the same as numbers, None where it could not be checked.
+        judgement: the same as numbers, None where it could not be checked.
         lost: how many seeds were lost and why, empty if none.
     """
 
     text: str
     word: str
     found: str
-    outcome: Outcome | None = None
+    judgement: Judgement | None = None
     lost: str = ""
 
     @property
@@ -120,40 +117,40 @@ def check_claims(
 def count_verdicts(verdicts: Iterable[Verdict]) -> str:
     """Return how many claims came out how: `Claims: 3 ✅, 0 ❌, 1 undecided, 0 not checked`."""
     counts = Counter(verdict.word for verdict in verdicts)
-    told = {HOLDS: "✅", CONTRADICTED: "❌", UNDECIDED: UNDECIDED, NOT_CHECKED: NOT_CHECKED}
-    return "Claims: " + ", ".join(f"{counts[word]} {name}" for word, name in told.items())
+    words = {HOLDS: "✅", CONTRADICTED: "❌", UNDECIDED: UNDECIDED, NOT_CHECKED: NOT_CHECKED}
+    return "Claims: " + ", ".join(f"{counts[word]} {name}" for word, name in words.items())
 
 
 def _check(claim: Mapping[str, Any], results: Results, changes: Sequence[str]) -> Verdict:
     """Return the verdict on one claim."""
     text = str(claim.get("claim") or "; ".join(f"{key}: {value}" for key, value in claim.items()))
-    if problems := claim_problems([claim]):
+    if problems := grammar_problems([claim]):
         return Verdict(text, NOT_CHECKED, f"{NOT_CHECKED}: " + " ".join(problems))
     what = measure_of(claim)
     try:
         filters = filters_of(claim)
         runs = _with_training(results, what.metric, {name for conditions in filters for name in conditions})
         measured = measure(runs, filters, what)
-        outcome = compare(claim, measured.quantities)
+        judgement = judge(claim, measured.quantities)
     except NotCheckable as reason:
         return Verdict(text, NOT_CHECKED, f"{NOT_CHECKED}: {reason}")
-    word, why = decide(outcome, claim.get("seeds", 0), measured.lost)
-    told = [f"made for other settings: {', '.join(changes)}"] if changes else []
-    told += [f"{word}: {why}"] if why else []
-    told += [outcome.text()]
-    told += [part for part in (measured.lost, _left_out(measured)) if part and part != why]
-    return Verdict(text, word, "; ".join(told), outcome, measured.lost)
+    word, why = decide(judgement, claim.get("seeds", 0), measured.lost)
+    notes = [f"made for other settings: {', '.join(changes)}"] if changes else []
+    notes += [f"{word}: {why}"] if why else []
+    notes += [judgement.text()]
+    notes += [part for part in (measured.lost, _left_out(measured)) if part and part != why]
+    return Verdict(text, word, "; ".join(notes), judgement, measured.lost)
 
 
-def decide(outcome: Outcome, wanted: int | str, lost: str) -> tuple[str, str]:
-    """Return the word of a verdict, and the reason where the interval alone does not tell it.
+def decide(judgement: Judgement, wanted: int | str, lost: str) -> tuple[str, str]:
+    """Return the word of a verdict, and the reason where the interval alone does not give it.
 
     Args:
-        outcome: what the claim came to.
+        judgement: what the claim came to.
         wanted: for how many seeds it shall hold by itself: a number, or `all`.
         lost: how many seeds were lost and why, empty if none.
     """
-    n, holding = outcome.n, outcome.seeds_holding
+    n, holding = judgement.n, judgement.seeds_holding
     least = n if wanted == "all" else int(wanted)
     if holding < least <= n:
         return CONTRADICTED, f"against it: {n - holding} of {n} seeds"
@@ -163,7 +160,7 @@ def decide(outcome: Outcome, wanted: int | str, lost: str) -> tuple[str, str]:
         return UNDECIDED, "one seed has no interval"
     if n < least:
         return UNDECIDED, f"it is about {least} seeds"
-    return outcome.side, "the interval reaches both sides" if outcome.side == UNDECIDED else ""
+    return judgement.side, "the interval reaches both sides" if judgement.side == UNDECIDED else ""
 
 
 def _left_out(measured: Measured) -> str:
@@ -179,8 +176,8 @@ def _with_training(results: Results, metric: str, settings: Iterable[str]) -> pd
         raise NotCheckable(f"the runs have no column {metric}, and training.csv is not there")
     if metric not in results.training:
         raise NotCheckable(f"neither runs.csv nor training.csv has a column {metric}")
-    last = results.training.groupby("run")[metric].last()
-    return runs.assign(**{metric: runs["run"].map(last)})
+    known = results.training.dropna(subset=[metric]).drop_duplicates("run", keep="last").set_index("run")
+    return runs.assign(**{metric: column_of(known, metric).reindex(column_of(runs, "run")).to_numpy()})
 
 
 def write_verdicts(folder: Path | str, verdicts: Iterable[Verdict]) -> Path:
@@ -189,10 +186,10 @@ def write_verdicts(folder: Path | str, verdicts: Iterable[Verdict]) -> Path:
     for verdict in verdicts:
         row: dict[str, Any] = {"claim": verdict.text, "verdict": verdict.word, "holds": verdict.holds}
         row |= {"lost": verdict.lost, "found": verdict.found}
-        if outcome := verdict.outcome:
-            numbers = {"low": outcome.low, "high": outcome.high, "point": outcome.point}
+        if judgement := verdict.judgement:
+            numbers = {"low": judgement.low, "high": judgement.high, "point": judgement.point}
             row |= {name: float(value) for name, value in numbers.items() if np.isfinite(value)}
-            row |= {"n": outcome.n, "seeds_holding": outcome.seeds_holding}
+            row |= {"n": judgement.n, "seeds_holding": judgement.seeds_holding}
         rows.append(row)
     path = Path(folder) / "claims.csv"
     header = ["claim", "verdict", "holds", "low", "high", "point", "n", "seeds_holding", "lost", "found"]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clbench.analysis.conditions import NotCheckable, describe, matching
+from clbench.analysis.conditions import NotCheckable, condition_words, matching
+from clbench.analysis.frames import column_of, columns_of, done_among, finished, rows_where
 from clbench.analysis.selection import choice_of, chosen_runs
 from clbench.analysis.settings import context_columns, group_by, strategy_columns
 from clbench.analysis.statistics import estimate, holm, iqm, least_p, mean, sign_flip_p
@@ -76,8 +77,8 @@ def compare_runs(
     _check(runs, conditions, metric)
     context, strategy = context_columns(runs), strategy_columns(runs)
     reference, chosen = _reference(runs, conditions).index, chosen_runs(runs).index
-    runs = runs[list(dict.fromkeys([*context, *strategy, "seed", "status", metric]))]
-    runs = runs.assign(**{metric: runs[metric].where(runs["status"] == "done").astype(np.float64)})
+    runs = columns_of(runs, list(dict.fromkeys([*context, *strategy, "seed", "status", metric])))
+    runs = runs.assign(**{metric: finished(runs, metric)})
     reference, tables = runs.loc[reference], []
     for shared, members in group_by(runs, context):
         beside = _fitting(reference, {name: shared[name] for name in shared if name not in conditions})
@@ -95,7 +96,7 @@ def _conditions(runs: pd.DataFrame, baseline: Baseline) -> dict[str, Any]:
 
 
 def _settings(
-    shared: dict[str, Any], members: pd.DataFrame, chosen: pd.Index, columns: list[str]
+    shared: dict[str, Any], members: pd.DataFrame, chosen: pd.Index, naming: list[str]
 ) -> Iterator[_Setting]:
     """Yield the settings of one context; that of a strategy's chosen λ before those of each λ.
 
@@ -103,22 +104,18 @@ def _settings(
         shared: the context.
         members: runs of the context.
         chosen: index of all runs at chosen λ.
-        columns: that name a strategy with its hyperparameters.
+        naming: the columns that name a strategy with its hyperparameters.
     """
-    for own, group in group_by(members, [name for name in columns if name != "lam"]):
-        kept = group[group.index.isin(chosen)] if group["lam"].nunique() > 1 else group[:0]
+    for own, group in group_by(members, [name for name in naming if name != "lam"]):
+        several = column_of(group, "lam").nunique() > 1
+        kept = rows_where(group, group.index.isin(chosen) & several)
         if len(kept):
             lam, choices = choice_of(kept)
-            names = shared | dict.fromkeys(columns) | own | {"lam": lam, "choices": choices}
-            yield _Setting(names, kept, group["seed"].nunique() - _done(kept), in_family=True)
+            names = shared | dict.fromkeys(naming) | own | {"lam": lam, "choices": choices}
+            yield _Setting(names, kept, column_of(group, "seed").nunique() - done_among(kept), in_family=True)
         for fixed, rows in group_by(group, ["lam"]):
-            names = shared | dict.fromkeys(columns) | own | fixed | {"choices": ""}
-            yield _Setting(names, rows, len(rows) - _done(rows), in_family=kept.empty)
-
-
-def _done(runs: pd.DataFrame) -> int:
-    """Return how many runs were finished."""
-    return int((runs["status"] == "done").sum())
+            names = shared | dict.fromkeys(naming) | own | fixed | {"choices": ""}
+            yield _Setting(names, rows, len(rows) - done_among(rows), in_family=kept.empty)
 
 
 def _family(settings: list[_Setting], reference: pd.DataFrame, metric: str, seed: int) -> pd.DataFrame:
@@ -163,7 +160,7 @@ def _fitting(runs: pd.DataFrame, names: dict[str, Any]) -> pd.DataFrame:
     fits = pd.Series(True, index=runs.index)
     for name, value in names.items():
         fits &= runs[name].isna() if pd.isna(value) else runs[name] == value
-    return runs[fits]
+    return rows_where(runs, fits)
 
 
 def _check(runs: pd.DataFrame, conditions: dict[str, Any], metric: str) -> None:
@@ -174,20 +171,22 @@ def _check(runs: pd.DataFrame, conditions: dict[str, Any], metric: str) -> None:
         problems.append(
             f"A metric must be a numeric column of runs.csv; got metric={metric}. {known(numeric)}"
         )
-    told = describe(conditions).replace(", ", ",")
+    asked = condition_words(conditions).replace(", ", ",")
     try:
         base = _reference(runs, conditions)
     except NotCheckable as error:
-        problems.append(f"A baseline must be a setting of the sweep; got baseline={told}: {error}.")
+        problems.append(f"A baseline must be a setting of the sweep; got baseline={asked}: {error}.")
     else:
         within = [name for name in context_columns(runs) if name not in conditions]
         if base.empty:
             settings = known(set(runs["strategy"]))
-            problems.append(f"A baseline must be a setting of the sweep; got baseline={told}. {settings}")
+            problems.append(f"A baseline must be a setting of the sweep; got baseline={asked}. {settings}")
         elif base.duplicated([*within, "seed"]).any():
-            several = [name for name in strategy_columns(base) if base[name].nunique(dropna=False) > 1]
+            several = [
+                name for name in strategy_columns(base) if column_of(base, name).nunique(dropna=False) > 1
+            ]
             problems.append(
-                f"A baseline must have one run per seed; got baseline={told}, whose runs differ in "
+                f"A baseline must have one run per seed; got baseline={asked}, whose runs differ in "
                 f"{', '.join(several) or 'their folder alone'}. Name one setting, as in strategy=l2,lam=1."
             )
     if problems:

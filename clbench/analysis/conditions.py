@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import column_of, finished, rows_where
 from clbench.analysis.selection import best_lambda, chosen_runs
 from clbench.records.columns import sign_of
 
@@ -32,9 +33,7 @@ def matching(runs: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFrame:
     if conditions.get("lam") not in (CHOSEN, ORACLE) or rows.empty:
         return rows
     if conditions["lam"] == ORACLE:
-        return rows[
-            rows["lam"] == best_lambda(rows, (sign_of("acc") * rows["acc"]).where(rows["status"] == "done"))
-        ]
+        return rows_where(rows, rows["lam"] == best_lambda(rows, sign_of("acc") * finished(rows, "acc")))
     chosen = chosen_runs(rows)
     if chosen.empty:
         raise NotCheckable("λ can't be chosen: it needs 2 seeds, and validation data")
@@ -52,7 +51,7 @@ def at_any_choice(runs: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataF
         if name not in runs:
             raise NotCheckable(f"the runs have no column {name}")
         if not (name == "lam" and condition in (CHOSEN, ORACLE)):
-            rows = rows[_fulfils(rows[name], condition)]
+            rows = rows_where(rows, _fulfils(column_of(rows, name), condition))
     return rows
 
 
@@ -61,9 +60,8 @@ def _fulfils(values: pd.Series, condition: Any) -> pd.Series:
     if condition is None:
         return values.isna()
     if isinstance(condition, Mapping):
-        numbers = pd.to_numeric(values, errors="coerce")
-        low, high = float(condition.get("min", -np.inf)), float(condition.get("max", np.inf))
-        return (numbers >= low) & (numbers <= high)
+        numbers = pd.Series(pd.to_numeric(values, errors="coerce"))
+        return numbers.between(float(condition.get("min", -np.inf)), float(condition.get("max", np.inf)))
     if isinstance(condition, (list, tuple)):
         return pd.concat([_fulfils(values, item) for item in condition], axis=1).any(axis=1)
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
@@ -74,7 +72,7 @@ def _fulfils(values: pd.Series, condition: Any) -> pd.Series:
     return values.astype("str") == str(condition)
 
 
-def describe(conditions: Mapping[str, Any]) -> str:
+def condition_words(conditions: Mapping[str, Any]) -> str:
     """Return conditions as words: `l2, lam=0.1`."""
     words = [str(conditions["strategy"])] if isinstance(conditions.get("strategy"), str) else []
     words += [

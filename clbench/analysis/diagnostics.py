@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from clbench.analysis.findings import Finding
+from clbench.analysis.load import Results
 from clbench.analysis.sweep_faults import (
     best_lambda_at_edge,
     diverged,
@@ -26,9 +26,6 @@ from clbench.analysis.sweep_faults import (
 from clbench.analysis.training_faults import stage_without_learning, unbalanced_penalty
 from clbench.records.files import json_bytes, write_whole
 from clbench.records.run import SUMMARY
-
-if TYPE_CHECKING:
-    from clbench.analysis.load import Results
 
 
 def diagnose(results: Results) -> list[Finding]:

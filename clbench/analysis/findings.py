@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from clbench.analysis.frames import rows_where
 from clbench.analysis.settings import context_columns, strategy_columns
 
 
@@ -27,7 +29,7 @@ class Finding:
 
 def done(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that ended well."""
-    return runs[runs["status"] == "done"]
+    return rows_where(runs, runs["status"] == "done")
 
 
 def without_lambda(runs: pd.DataFrame) -> list[str]:
@@ -41,7 +43,7 @@ def listed(values: Sequence[float]) -> str:
     return ", ".join(words if len(words) <= 6 else [*words[:2], "…", words[-1]])
 
 
-def name_of(shared: dict[str, object]) -> str:
+def name_of(shared: Mapping[str, Any]) -> str:
     """Return how a setting is called in a line: the strategy, then what varies."""
     words = [str(shared["strategy"])]
     for name, value in shared.items():

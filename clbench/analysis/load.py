@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from clbench.analysis.frames import rows_where
 from clbench.errors import ConfigurationError
 from clbench.records.files import row_bytes
 from clbench.records.roles import role_of_label
@@ -50,7 +51,7 @@ class Results:
     @functools.cached_property
     def subset(self) -> pd.DataFrame:
         """Step 0 and ends of stages on the fixed subset, of all runs with splits that are larger than it."""
-        having = self.runs[[(self.run_folder(run) / SUBSET).exists() for run in self.runs["run"]]]
+        having = rows_where(self.runs, [(self.run_folder(run) / SUBSET).exists() for run in self.runs["run"]])
         return Results(self.folder, having).read(SUBSET)
 
     @functools.cached_property
@@ -139,9 +140,10 @@ def load(folder: Path | str) -> Results:
 
 def read_runs(source: Path | io.BytesIO) -> pd.DataFrame:
     """Return `runs.csv` as a frame: `lam` as float (NaN where there is none), names as text."""
+    kinds: dict[Any, Any] = dict.fromkeys(TEXT, "str") | {"lam": "float64", "seed": "int64"}
     runs = pd.read_csv(
         source,
-        dtype={name: "str" for name in TEXT[:5]} | {"lam": "float64", "seed": "int64"},
+        dtype=kinds,
         keep_default_na=False,  # a strategy may be called `none`
         na_values=[""],
     ).copy()  # one block per type: pandas warns of a column added to a hundred blocks
@@ -159,9 +161,7 @@ def _read_table(path: Path) -> pa.Table:
         )
     with path.open("rb") as file:
         names = file.readline().decode().strip().split(",")
-    kinds: dict[str, Callable[[], pa.DataType]] = dict.fromkeys(TEXT, pa.string) | dict.fromkeys(
-        WHOLE, pa.int64
-    )
-    types = {name: kinds.get(name, pa.float64)() for name in names}
+    kinds: dict[str, pa.DataType] = {**dict.fromkeys(TEXT, pa.string()), **dict.fromkeys(WHOLE, pa.int64())}
+    types = {name: kinds.get(name, pa.float64()) for name in names}
     options = arrow_csv.ConvertOptions(column_types=types)
     return arrow_csv.read_csv(path, arrow_csv.ReadOptions(use_threads=False), convert_options=options)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import finished
+
 MISSING, NO_VALUE = "missing", "without a value"
 
 Lost = Mapping[str, list[int]]
@@ -32,7 +34,8 @@ def lost_seeds(rows: pd.DataFrame, metric: str, seeds: Iterable[int]) -> Lost:
 
 def has_value(rows: pd.DataFrame, metric: str) -> pd.Series:
     """Return which runs are done and have a finite value."""
-    return np.isfinite(rows[metric].astype(float)) & (rows["status"] == "done")
+    values = finished(rows, metric)
+    return pd.Series(np.isfinite(values.to_numpy()), index=values.index)
 
 
 def reasons(lost: Lost) -> str:

@@ -15,7 +15,7 @@ A study's YAML says which table, and which runs a row means:
 A row differs (❌) where p < .05 by Welch's test of both means (`welch`; the rounding of print included) after
 Holm's correction over all rows of the table that are judged, so that a table of equal means has a ❌ with
 probability .05 at most, however many rows it has. Else it agrees (✅). That a test finds no difference shows
-none to be small: a row is told as weak (✅ weak) where the 95 % interval of the difference is wider than 2
+none to be small: a row is marked as weak (✅ weak) where the 95 % interval of the difference is wider than 2
 points of 100, or p < .05 by itself. Without a published spread theirs is taken as 0. A row with fewer than 3
 seeds, whose spread says nothing, or one that lost a seed (diverged, failed), is shown but not judged.
 """
@@ -155,16 +155,16 @@ def _compare(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> Com
 
 def _reason(item: Comparison, family: int, node: Mapping[str, Any]) -> str:
     """Return why a judged row differs, or agrees weakly; empty for one that agrees."""
-    told = []
+    words = []
     if item.p < ALPHA:
         row, known = item.row, node.get("reasons") or {}
         keys = (f"{row.method}/{row.scenario}/{row.metric}", f"{row.method}/{row.scenario}", row.method)
         if item.word == WEAKLY:
-            told.append(f"p < .05 by itself, not among {family} rows")
-        told.append(next((str(known[key]) for key in keys if key in known), "no reason found yet"))
+            words.append(f"p < .05 by itself, not among {family} rows")
+        words.append(next((str(known[key]) for key in keys if key in known), "no reason found yet"))
     elif item.word == WEAKLY:
-        told.append(f"the difference is known to ±{item.allowed:.{item.row.digits}f} only")
-    return "; ".join(told)
+        words.append(f"the difference is known to ±{item.allowed:.{item.row.digits}f} only")
+    return "; ".join(words)
 
 
 def _values(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> tuple[np.ndarray, str]:
@@ -183,11 +183,11 @@ def _values(row: Published, runs: pd.DataFrame, node: Mapping[str, Any]) -> tupl
     elif row.metric not in rows:
         raise NotCheckable(f"the runs have no column {row.metric}")
     lost = lost_seeds(rows, row.metric, rows["seed"])
-    told = f"{sum(map(len, lost.values()))} of {len(rows)} seeds lost: {reasons(lost)}" if lost else ""
+    losses = f"{sum(map(len, lost.values()))} of {len(rows)} seeds lost: {reasons(lost)}" if lost else ""
     kept = rows.loc[has_value(rows, row.metric), row.metric].to_numpy(np.float64)
     if not len(kept):
-        raise NotCheckable("there are no finished runs of it" + (f"; {told}" if told else ""))
-    return kept * row.scale, told
+        raise NotCheckable("there are no finished runs of it" + (f"; {losses}" if losses else ""))
+    return kept * row.scale, losses
 
 
 def _pooled(rows: pd.DataFrame, samples: Sequence[int]) -> np.ndarray:

@@ -8,6 +8,7 @@ difference and ratio are paired. A mean has Student's t interval, a λ the ends 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -144,7 +145,35 @@ class Lambda:
         return self.ends(HALF), other.ends(HALF)
 
 
-Quantity = Mean | Lambda
+class Quantity(Protocol):
+    """What a claim measures of a set of runs: a `Mean` or a `Lambda`, compared with others of its kind."""
+
+    @property
+    def label(self) -> str:
+        """Which runs it is about."""
+        ...
+
+    @property
+    def point(self) -> float:
+        """Its value over all seeds."""
+        ...
+
+    @property
+    def by_seed(self) -> np.ndarray:
+        """Its value on each seed alone."""
+        ...
+
+    def alone(self) -> Estimate:
+        """Return it with its interval."""
+        ...
+
+    def minus(self, other: Self, factor: float = 1.0) -> Estimate:
+        """Return its difference from `factor` · other, paired by seed."""
+        ...
+
+    def over(self, other: Self) -> Estimate | None:
+        """Return its ratio to another; None where that has no bounded interval."""
+        ...
 
 
 def ratios(one: np.ndarray, other: np.ndarray) -> np.ndarray:

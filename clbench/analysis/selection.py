@@ -17,6 +17,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import column_of, columns_of, finished, rows_where
 from clbench.analysis.settings import (
     context_columns,
     final_scores,
@@ -99,11 +100,11 @@ def chosen_runs(runs: pd.DataFrame, split: str = "val") -> pd.DataFrame:
         split: whose scores choose.
     """
     values = criterion(runs, split)
-    kept = runs["lam"].isna()
-    for _, group in group_by(runs[~kept], _columns(runs)):
-        own = group["seed"].map(nested_lambdas(group, values[group.index]))
-        kept[group.index] = group["lam"] == own
-    return runs[kept]
+    kept = column_of(runs, "lam").isna()
+    for _, group in group_by(rows_where(runs, ~kept), _columns(runs)):
+        own = nested_lambdas(group, values.loc[group.index])
+        kept[group.index] = group["lam"] == [own[int(seed)] for seed in group["seed"]]
+    return rows_where(runs, kept)
 
 
 def choice_of(chosen: pd.DataFrame) -> tuple[float, str]:
@@ -115,7 +116,7 @@ def choice_of(chosen: pd.DataFrame) -> tuple[float, str]:
     Returns:
         NaN and nothing without a choice; `0.1` if all agree, else `0.1 (8 of 10), 1 (2 of 10)`.
     """
-    counts = Counter(chosen["lam"].dropna().sort_values()).most_common()
+    counts = Counter(np.sort(column_of(chosen, "lam").dropna())).most_common()
     if len(counts) < 2:
         return (counts[0][0], f"{counts[0][0]:g}") if counts else (float("nan"), "")
     return counts[0][0], ", ".join(f"{lam:g} ({count} of {len(chosen)})" for lam, count in counts)
@@ -142,17 +143,15 @@ def choose_lambda(runs: pd.DataFrame, metric: str = "acc") -> pd.DataFrame:
         ConfigurationError: no strategy has several λ and several seeds, or there is no validation split.
     """
     _check(runs)
-    scores = runs[metric].where(runs["status"] == "done").astype(np.float64)
-    kept, turned = chosen_runs(runs), sign_of(metric)
-    rows, reported, best = [], [], []
+    scores, kept, rows, reported, best = finished(runs, metric), chosen_runs(runs), [], [], []
     for shared, group in group_by(runs, _columns(runs)):
-        own = kept[kept.index.isin(group.index)]
-        several = group["lam"].nunique() > 1
-        lam, choices = choice_of(own) if several else (own["lam"].iloc[0], "")
-        oracle = best_lambda(group, turned * scores[group.index]) if several else float("nan")
-        reported.append(scores[own.index].dropna().to_numpy())
-        best.append(scores[group.index[group["lam"] == oracle]].dropna().to_numpy())
-        lost = group["seed"].nunique() - len(reported[-1])
+        own, lams = rows_where(kept, kept.index.isin(group.index)), column_of(group, "lam")
+        several = lams.nunique() > 1
+        lam, choices = choice_of(own) if several else (lams.iloc[0], "")
+        oracle = best_lambda(group, sign_of(metric) * scores.loc[group.index]) if several else float("nan")
+        reported.append(scores.loc[own.index].dropna().to_numpy())
+        best.append(scores.loc[group.index[lams.to_numpy() == oracle]].dropna().to_numpy())
+        lost = column_of(group, "seed").nunique() - len(reported[-1])
         rows.append(shared | {"lam": lam, "choices": choices, "lost": lost, "oracle_lam": oracle})
     table = pd.DataFrame(rows)
     table[["low", "high", "point"]], table["n"] = estimate(reported), [len(group) for group in reported]
@@ -160,11 +159,11 @@ def choose_lambda(runs: pd.DataFrame, metric: str = "acc") -> pd.DataFrame:
     table["oracle_n"] = [len(group) for group in best]
     names = ["lam", "choices", "low", "high", "point", "n", "lost"]
     oracles = ["oracle_lam", "oracle_low", "oracle_high", "oracle", "oracle_n"]
-    return table[[*_columns(runs), *names, *oracles]]
+    return columns_of(table, [*_columns(runs), *names, *oracles])
 
 
 def _columns(runs: pd.DataFrame) -> list[str]:
-    """Return what tells apart those who choose a λ: the context and the strategy, but λ."""
+    """Return the columns that distinguish those who choose a λ: the context and the strategy, but λ."""
     return [*context_columns(runs), *(name for name in strategy_columns(runs) if name != "lam")]
 
 
@@ -173,8 +172,8 @@ def _check(runs: pd.DataFrame) -> None:
     problems = []
     several = [
         group
-        for _, group in group_by(runs[runs["lam"].notna()], _columns(runs))
-        if group["lam"].nunique() > 1 and group["seed"].nunique() > 1
+        for _, group in group_by(rows_where(runs, runs["lam"].notna()), _columns(runs))
+        if column_of(group, "lam").nunique() > 1 and column_of(group, "seed").nunique() > 1
     ]
     if not several:
         problems.append(

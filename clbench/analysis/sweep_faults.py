@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from clbench.analysis.findings import Finding, done, listed, name_of, without_lambda
+from clbench.analysis.frames import by_lambda, column_of, columns_of, rows_where
 from clbench.analysis.selection import criterion
 from clbench.analysis.settings import final_means, group_by, setting_columns
 from clbench.analysis.statistics import estimate
@@ -17,12 +21,12 @@ ABOVE = 1.2
 
 
 def diverged(runs: pd.DataFrame) -> list[Finding]:
-    """Find settings in which runs diverged, and tell after which step."""
+    """Find settings in which runs diverged, and say after which step."""
     found = []
     for shared, rows in group_by(runs, setting_columns(runs)):
-        lost = rows[rows["status"] == "diverged"]
+        lost = rows_where(rows, rows["status"] == "diverged")
         if "diverged_after" in lost:
-            unfit = lost[lost["diverged_after"].isna()]
+            unfit = rows_where(lost, lost["diverged_after"].isna())
             found += _not_finite_at_first(shared, len(rows), unfit)
             lost = lost.drop(unfit.index)
         if lost.empty:
@@ -41,7 +45,7 @@ def diverged(runs: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def _not_finite_at_first(shared: dict[str, object], count: int, lost: pd.DataFrame) -> list[Finding]:
+def _not_finite_at_first(shared: Mapping[str, Any], count: int, lost: pd.DataFrame) -> list[Finding]:
     """Return what to say of runs whose loss was never finite, which no learning rate and no λ explains."""
     if lost.empty:
         return []
@@ -56,11 +60,11 @@ def lambda_without_effect(runs: pd.DataFrame) -> list[Finding]:
     """Find different λ whose runs end with equal losses on every task and split, seed by seed."""
     found = []
     for shared, rows in group_by(done(runs), without_lambda(runs)):
-        by_lambda = {
-            float(lam): group.drop_duplicates("seed", keep="last").set_index("seed")[_finals(runs)]
-            for lam, group in rows.groupby("lam")
+        finals = {
+            lam: columns_of(group.drop_duplicates("seed", keep="last").set_index("seed"), _finals(runs))
+            for lam, group in by_lambda(rows).items()
         }
-        for lams in _chains(by_lambda):
+        for lams in _chains(finals):
             concerned = tuple(rows.loc[rows["lam"].isin(lams), "run"])
             text = (
                 f"{name_of(shared)}: λ has no effect, the runs with λ = {listed(lams)} have equal records. "
@@ -96,10 +100,9 @@ def best_lambda_at_edge(runs: pd.DataFrame) -> list[Finding]:
     best λ beyond it.
     """
     found = []
-    judged = runs.assign(_value=criterion(runs))
-    if judged["_value"].isna().all():
-        judged = runs.assign(_value=criterion(runs, "test"))
-    for shared, rows in group_by(judged[runs["lam"].notna()], without_lambda(runs)):
+    values = criterion(runs)
+    judged = runs.assign(_value=criterion(runs, "test") if values.isna().all() else values)
+    for shared, rows in group_by(rows_where(judged, runs["lam"].notna()), without_lambda(runs)):
         table = rows.pivot_table(index="seed", columns="lam", values="_value", aggfunc="last")
         means = table.mean(axis=0, skipna=False).dropna()
         tried = rows["lam"]  # beside a λ that diverged there is nothing to extend
@@ -127,8 +130,9 @@ def train_above_test(runs: pd.DataFrame) -> list[Finding]:
     """Find penalised settings whose every run ends with a train loss well above its test loss."""
     found = []
     train, test = final_means(runs, "train", "loss"), final_means(runs, "test", "loss")
-    for shared, rows in group_by(done(runs)[done(runs)["lam"] > 0], setting_columns(runs)):
-        ratio = train[rows.index] / test[rows.index]
+    penalised = rows_where(runs, (runs["status"] == "done") & (runs["lam"] > 0))
+    for shared, rows in group_by(penalised, setting_columns(runs)):
+        ratio = train.loc[rows.index] / test.loc[rows.index]
         if not (ratio > ABOVE).all():
             continue
         text = (
@@ -143,16 +147,16 @@ def train_above_test(runs: pd.DataFrame) -> list[Finding]:
 def _finals(runs: pd.DataFrame) -> list[str]:
     """Return the columns of final values that a run has."""
     names = [final.column for final in finals_among(runs.columns)]
-    return [name for name in names if runs[name].notna().any()]
+    return [name for name in names if column_of(runs, name).notna().any()]
 
 
-def _chains(by_lambda: dict[float, pd.DataFrame]) -> list[list[float]]:
+def _chains(finals: dict[float, pd.DataFrame]) -> list[list[float]]:
     """Return runs of neighbouring λ with equal records for every seed that both have."""
     chains: list[list[float]] = []
-    lams = sorted(by_lambda)
+    lams = sorted(finals)
     for smaller, larger in zip(lams, lams[1:], strict=False):
-        seeds = by_lambda[smaller].index.intersection(by_lambda[larger].index)
-        if seeds.empty or not by_lambda[smaller].loc[seeds].equals(by_lambda[larger].loc[seeds]):
+        seeds = finals[smaller].index.intersection(finals[larger].index)
+        if seeds.empty or not finals[smaller].loc[seeds].equals(finals[larger].loc[seeds]):
             continue
         if chains and chains[-1][-1] == smaller:
             chains[-1].append(larger)

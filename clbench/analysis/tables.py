@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import column_of, done_among
 from clbench.analysis.settings import context_columns, group_by, leading_metric_of, strategy_columns
 from clbench.analysis.statistics import estimate
 from clbench.records.columns import Final, finals_among, read_final
-from clbench.records.metrics import METRICS
+from clbench.records.declared import METRICS
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -42,11 +43,13 @@ def end_table(runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:
         95 % interval (Student's t).
     """
     metric = metric or leading_metric_of(runs)
-    context = [name for name in context_columns(runs) if name != "stream" or runs["stream"].nunique() > 1]
+    context = [
+        name for name in context_columns(runs) if name != "stream" or column_of(runs, "stream").nunique() > 1
+    ]
     groups = group_by(runs, [*context, *strategy_columns(runs)])
     table = pd.DataFrame([shared for shared, _ in groups])
-    table["n"] = [int((rows["status"] == "done").sum()) for _, rows in groups]
-    table["lost"] = [int((rows["status"] != "done").sum()) for _, rows in groups]
+    table["n"] = [done_among(rows) for _, rows in groups]
+    table["lost"] = [len(rows) - done_among(rows) for _, rows in groups]
     for name in _quantities(runs, metric):
         values = [rows[name].to_numpy(np.float64) for _, rows in groups]
         table[[f"{name}_low", f"{name}_high", name]] = estimate(values)
@@ -161,8 +164,9 @@ def _short_names(names: list[str]) -> dict[str, str]:
 
 
 def _is_empty(frame: pd.DataFrame, name: str) -> bool:
-    """Tell whether a column says nothing."""
-    return frame[name].isna().all() or (name == "lost" and not frame["lost"].any())
+    """Return whether a column says nothing."""
+    values = column_of(frame, name)
+    return bool(values.isna().all()) or (name == "lost" and not any(values))
 
 
 def _title(metric: str, runs: pd.DataFrame) -> str:

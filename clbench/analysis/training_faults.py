@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from clbench.analysis.findings import Finding, done, listed, name_of, without_lambda
+from clbench.analysis.frames import column_of, rows_where
 from clbench.analysis.settings import group_by
 from clbench.analysis.tables import short
 from clbench.records.roles import JOINT
@@ -30,17 +35,18 @@ def gradient_ratios(training: pd.DataFrame) -> pd.DataFrame:
     stages in which the penalty acts: the first and the last half of each stage's points.
 
     Sooner or later the two gradients balance, however large λ is: only the early points, where the first
-    steps have led away from the anchor, tell a λ that is too large. A λ that is too small shows in the late
+    steps have led away from the anchor, show a λ that is too large. A λ that is too small shows in the late
     ones, because right after a switch the penalty is 0 by definition. Runs without a penalty in the gradient
     (none at all, or one that is decoupled) are left out.
     """
-    rows = training[training["penalty"] > 0]
-    ratio = rows["penalty_grad_norm"] / rows["grad_norm"].where(rows["grad_norm"] > 0)
-    stage = rows.groupby(["run", "stage"])["step"]
-    is_early = stage.cumcount() < stage.transform("size") / 2
-    halves = {"early": ratio[is_early], "late": ratio[~is_early]}
-    medians = pd.DataFrame({name: half.groupby(rows["run"]).median() for name, half in halves.items()})
-    return medians[(medians > 0).any(axis=1)]
+    rows = rows_where(training, training["penalty"] > 0)
+    task = column_of(rows, "grad_norm")
+    rows = rows.assign(ratio=column_of(rows, "penalty_grad_norm") / task.where(task > 0))
+    steps: Any = rows.groupby(["run", "stage"])["step"]
+    is_early = steps.cumcount() < steps.transform("size") / 2
+    halves = {"early": rows_where(rows, is_early), "late": rows_where(rows, ~is_early)}
+    medians = pd.DataFrame({name: half.groupby("run")["ratio"].median() for name, half in halves.items()})
+    return rows_where(medians, (medians > 0).any(axis=1))
 
 
 def unbalanced_penalty(runs: pd.DataFrame, training: pd.DataFrame) -> list[Finding]:
@@ -79,15 +85,12 @@ def stage_without_learning(runs: pd.DataFrame, losses: pd.DataFrame) -> list[Fin
     found = []
     for shared, rows in group_by(done(runs), without_lambda(runs)):
         for stage in sorted({stage for name in rows["run"] for stage in stuck.get(name, ())}):
-            if stage > 0 and (rows["role"] == JOINT).all():
+            if stage > 0 and set(rows["role"]) == {JOINT}:
                 continue  # its later stages go on with the same data, and need not learn anything new
-            is_stuck = rows["run"].map(lambda name, stage=stage: stage in stuck.get(name, ()))
-            learning = rows[~is_stuck].groupby("seed")["lam"].min()
-            frozen = rows["lam"] > rows["seed"].map(learning)
-            concerned = rows[is_stuck & ~frozen]
+            concerned = _concerned(rows, [stage in stuck.get(name, ()) for name in rows["run"]])
             if concerned.empty:
                 continue
-            lams = sorted(set(concerned["lam"].dropna()))
+            lams = sorted(set(column_of(concerned, "lam").dropna()))
             at = f" at λ = {listed(lams)}" if lams else ""
             smaller = "a smaller λ, " if lams and max(lams) > 0 else ""
             count = f"{len(concerned)} of {len(rows)} runs"
@@ -99,23 +102,37 @@ def stage_without_learning(runs: pd.DataFrame, losses: pd.DataFrame) -> list[Fin
     return found
 
 
+def _concerned(rows: pd.DataFrame, is_stuck: Sequence[bool]) -> pd.DataFrame:
+    """Return the runs that are stuck, but those at a larger λ than one at which their seed is not."""
+    lams = column_of(rows, "lam")
+    least = lams.mask(np.asarray(is_stuck)).groupby(rows["seed"]).transform("min")
+    return rows_where(rows, np.asarray(is_stuck) & ~(lams > least))
+
+
 def _stuck(losses: pd.DataFrame) -> dict[str, set[int]]:
     """Return the stages that did not learn, by run."""
-    split = "train" if (losses["split"] == "train").any() else "test"
-    rows = losses[losses["split"] == split]
+    split = "train" if "train" in set(losses["split"]) else "test"
+    rows = rows_where(losses, losses["split"] == split)
     number = rows.groupby("run")["task"].transform(lambda task: pd.factorize(task)[0])
     last = rows.groupby(["run", "stage"])["step"].transform("max")
     rows = rows.assign(number=number, last=last)
-    keys = ["run", "number"]
-    initial = rows[rows["step"] == 0].set_index(keys)["loss"]
-    ends = rows[(rows["step"] == rows["last"]) & (rows["step"] > 0)]
-    after = ends[ends["number"] == ends["stage"]].set_index(keys)["loss"]
-    before = ends[ends["number"] == ends["stage"] + 1].set_index(keys)["loss"]
-    before = before.combine_first(initial[initial.index.get_level_values("number") == 0])
-    table = pd.concat({"initial": initial, "before": before, "after": after}, axis=1).dropna()
+    initial = rows_where(rows, rows["step"] == 0)
+    ends = rows_where(rows, (rows["step"] == rows["last"]) & (rows["step"] > 0))
+    before = rows_where(ends, ends["number"] == ends["stage"] + 1)
+    parts = {
+        "initial": _losses(initial),
+        "before": _losses(pd.concat([rows_where(initial, initial["number"] == 0), before])),
+        "after": _losses(rows_where(ends, ends["number"] == ends["stage"])),
+    }
+    table = pd.concat(parts, axis=1).dropna()
     failed = table["after"] >= (1 - LEARNED) * table["before"]
     failed &= table["after"] > TRANSFERRED * table["initial"]
     stuck: dict[str, set[int]] = {}
-    for run, stage in table.index[failed]:
+    for run, stage in rows_where(table, failed).index:
         stuck.setdefault(run, set()).add(int(stage))
     return stuck
+
+
+def _losses(rows: pd.DataFrame) -> pd.Series:
+    """Return the losses by run and number of the task."""
+    return column_of(rows.set_index(["run", "number"]), "loss")

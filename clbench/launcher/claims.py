@@ -20,7 +20,7 @@ def claim_problems(claims: Any) -> list[str]:
         return []
     if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
         return [f"study.claims must be a list of mappings; got study.claims={claims}. Write [{{claim: …}}]."]
-    from clbench.analysis.claim_grammar import claim_problems as grammar_problems
+    from clbench.analysis.claim_grammar import grammar_problems
     from clbench.engine.results import TRAINING_COLUMNS
     from clbench.records.columns import read_final
     from clbench.records.metrics import METRICS

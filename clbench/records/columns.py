@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clbench.config import SPLITS
-from clbench.records.metrics import METRICS
+from clbench.records.declared import METRICS
 from clbench.scores import SCORES
 
 COSTS = ("loss", "steps", "samples", "seconds", "penalty", "distance")

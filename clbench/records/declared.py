@@ -51,7 +51,7 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {}
-"""Every metric that is declared, by name, in the order of the columns."""
+"""Every metric that is declared, by name, in the order of the columns; the package's own are in `metrics`."""
 
 
 def metric(

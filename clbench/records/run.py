@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from clbench.records.columns import final_columns, leading_metric, oriented
+from clbench.records.declared import METRICS
 from clbench.records.files import column_bytes, json_bytes, write_whole
-from clbench.records.metrics import METRICS, all_metrics
+from clbench.records.metrics import all_metrics
 from clbench.records.provenance import provenance
 
 if TYPE_CHECKING:  # the engine's package imports torch, which must not be needed to read or write records

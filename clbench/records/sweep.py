@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from clbench.records.columns import final_columns
+from clbench.records.declared import METRICS
 from clbench.records.files import row_bytes, write_whole
-from clbench.records.metrics import METRICS, relative_metrics
+from clbench.records.metrics import relative_metrics
 from clbench.records.roles import ORDER, REFERENCES, role_of_label
 from clbench.records.run import SUMMARY
 

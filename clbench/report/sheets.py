@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clbench.analysis.comparison import Baseline
-from clbench.analysis.conditions import describe
+from clbench.analysis.conditions import condition_words
 from clbench.analysis.frames import column_of, rows_where
 from clbench.analysis.load import Results
 from clbench.analysis.selection import choose_lambda
@@ -74,7 +74,7 @@ def difference_sheets(results: Results, baseline: Baseline | None = None) -> lis
             raise
         return []
     frame = rows_where(frame, (frame["pairs"] > 0) | (frame["lost"] > 0))
-    name = baseline if isinstance(baseline, str) else describe(baseline)
+    name = baseline if isinstance(baseline, str) else condition_words(baseline)
     loss = leading_metric_of(runs) == "loss"
     family, others = (rows_where(frame, mask) for mask in (frame["family"] > 0, frame["family"] == 0))
     sheets = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.frames import columns_of, rows_where
 from clbench.records.columns import leading_metric, oriented
 from clbench.records.metrics import all_metrics
 
@@ -18,9 +19,9 @@ def score_names(losses: pd.DataFrame) -> tuple[str, ...]:
 
 def score_curve(losses: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFrame:
     """Return one run's values of a metric: index (stage, step), a column per task in the stream's order."""
-    rows = losses[losses["split"] == split]
+    rows = rows_where(losses, losses["split"] == split)
     curve = rows.pivot(index=["stage", "step"], columns="task", values=metric)
-    return curve[list(dict.fromkeys(rows["task"]))]
+    return columns_of(curve, list(dict.fromkeys(rows["task"])))
 
 
 def score_matrix(losses: pd.DataFrame, metric: str | None = None, split: str = "test") -> pd.DataFrame:
