@@ -124,7 +124,8 @@ def test_regression_is_measured_by_its_loss(tmp_path):
     summary = write_run(tmp_path / "one", make_run(), make_result(outcome), None)
     assert summary["acc"] == pytest.approx(-0.45) and summary["forgetting"] == pytest.approx(0.6)
     assert summary["fwt"] == pytest.approx(-0.5)
-    assert summary["provenance"]["config"]["optimizer"] == {"lr": 0.1}
+    optimizer = summary["provenance"]["config"]["optimizer"]
+    assert optimizer == {"_target_": "synthetic_runs.ToyOptimizer", "lr": 0.1}
 
 
 def test_a_learned_function_and_its_data_are_written(tmp_path):
