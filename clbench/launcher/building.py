@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clbench.errors import ConfigurationError, raise_together
 from clbench.launcher.destinations import folder_problems, length_problems, twin_problems
 from clbench.launcher.jobs import Job, key_problems
-from clbench.launcher.kinds import field_problems
+from clbench.launcher.kinds import kind_problems
 from clbench.launcher.objective import name_problems, score_problems
 from clbench.launcher.parts import make_part, plain_fields
 from clbench.launcher.schema import PARTS
@@ -121,7 +121,7 @@ class Builder:
 
         if name in ("training", "evaluation"):
             kind = Training if name == "training" else Evaluation
-            raise_together(field_problems(name, kind, node or {}))
+            raise_together(kind_problems(name, kind, node or {}))
             return kind(**_tuples(node or {}))
         blank = dict(node) | dict.fromkeys(plain_fields(node)) if isinstance(node, Mapping) else node
         like = f"like {name}" + json.dumps(blank, sort_keys=True, default=str)

@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from clbench.errors import known
+from clbench.fields import shown
 from clbench.launcher.folders import as_dict, labels, typed, unresolved
-from clbench.launcher.kinds import shown
 from clbench.launcher.objective import is_tuned
 from clbench.launcher.schema import KEYS, PARTS, TOP
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import math
 import shlex
-import types
 from collections.abc import Iterable, Mapping
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from clbench.errors import known
+from clbench.fields import alternatives, shown
 
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a list"}
 """The plain kinds, as an error calls them."""
 
 
-def field_problems(place: str, kind: type, given: Mapping[str, Any]) -> Iterable[str]:
+def kind_problems(place: str, kind: type, given: Mapping[str, Any]) -> Iterable[str]:
     """Yield a line for every field that a dataclass doesn't have, lacks, or is given a value of another kind.
 
     Args:
@@ -50,11 +49,6 @@ def hints(kind: type) -> dict[str, Any]:
         return get_type_hints(kind)
     except (NameError, AttributeError, TypeError):  # of a user's class; such fields aren't checked
         return {}
-
-
-def alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the kinds that a field accepts: the members of a union, or the one."""
-    return get_args(hint) if isinstance(hint, types.UnionType) or get_origin(hint) is Union else (hint,)
 
 
 def is_part(hint: Any) -> bool:
@@ -136,12 +130,3 @@ def _read(text: str) -> Any:
     except (YAMLError, OmegaConfBaseException, ValueError):
         return text
     return items[0] if isinstance(items, list) and len(items) == 1 else text
-
-
-def shown(value: Any) -> str:
-    """Return a value as it is typed."""
-    if isinstance(value, float) and math.isnan(value):
-        return "nan"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
 from clbench.errors import ConfigurationError, raise_together
-from clbench.launcher.kinds import WORDS, alternatives, field_problems, hints, is_concrete, shown
+from clbench.fields import alternatives, shown
+from clbench.launcher.kinds import WORDS, hints, is_concrete, kind_problems
 
 
 def make_part(name: str, node: Any, like: Any = None, kind: type = object) -> Any:
@@ -129,7 +130,7 @@ def _node_problems(place: str, node: Any, hint: Any = None) -> Iterable[str]:
             return
         if is_class and dataclasses.is_dataclass(kind):
             given = {key: value for key, value in node.items() if key != "_target_"}
-            yield from field_problems(place, kind, given)
+            yield from kind_problems(place, kind, given)
             found = hints(kind)
     for key, item in node.items():
         yield from _node_problems(f"{place}.{key}", item, found.get(key))

@@ -140,9 +140,11 @@ def compose(overrides: Sequence[str], name: str = "config", folder: Path | None 
 
 def register() -> None:
     """Make schema, resolvers and the source of studies known to Hydra."""
+    from clbench.launcher.field_help import resolve_help
     from clbench.launcher.folders import register_resolvers
     from clbench.launcher.schema import store_schema
 
     store_schema()
     register_resolvers()
+    OmegaConf.register_new_resolver("field_help", resolve_help, replace=True)
     Plugins.instance().register(StudySource)

@@ -1,0 +1,75 @@
+"""`clbench strategy=ewc --help` says what each field means and may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import yaml
+from test_fields import CONF, KINDS, dataclasses
+
+from clbench.fields import declaration_of, number, owner_of
+from clbench.launcher.field_help import field_help, meanings
+from clbench.strategies import Strategy
+
+
+@dataclass(frozen=True)
+class Own(Strategy):
+    """An own strategy, which costs 3 $.
+
+    Args:
+        lam: λ, and a second
+            line.
+        low, high: both.
+
+    Source: nobody.
+    """
+
+    lam: float = number(0.1, low=0, unit="metres")
+    low: float = 1.0
+    high: int | None = number(2, none="none", help="The upper end.")
+    word: str = "a"
+
+
+def test_an_own_part_is_explained_by_its_declarations_and_its_docstring():
+    config = {"strategy": {"_target_": f"{__name__}.Own", "lam": 2.0}, "seed": 0}
+    assert field_help(config, ["seed=1", "+strategy.low=3"]).splitlines() == [
+        "== Fields of strategy: Own ==",
+        "An own strategy, which costs 3 $.",
+        "",
+        "  strategy.lam=2.0  (finite and at least 0; in metres)",
+        "      λ, and a second line.",
+        "  strategy.low=1.0  (a number)",
+        "      both.",
+        "  strategy.high=2  (finite; null for none)",
+        "      The upper end.",
+        "  strategy.word=a  (text)",
+        "",
+    ]
+    assert field_help(config, ["seed=1"]) == ""
+    assert field_help({"strategy": {"_target_": "no.such.Class"}}, ["strategy=own"]) == ""
+
+
+def test_the_command_explains_what_it_names_and_parts_within_parts():
+    words = ["strategy=ewc", "training.steps=3"]
+    config = yaml.safe_load((CONF / "strategy" / "ewc.yaml").read_text())
+    text = field_help({"strategy": config, "training": {"steps": 3}}, words)
+    for line in (
+        "== Fields of strategy: Regularized ==",
+        "== Fields of strategy.importance: Fisher ==",
+        "  strategy.importance.label=exact  (exact, sampled, predicted, empirical)",
+        "== Fields of strategy.groups.0: Group ==",
+        "  training.steps=3  (a whole number of at least 1; null for epochs instead)",
+        "      gradient steps a stage; exactly one of `steps` and `epochs` is given.",
+    ):
+        assert line in text.splitlines()
+
+
+def test_every_field_of_every_part_says_what_it_means():
+    silent = [
+        f"{kind.__name__}.{item.name}"
+        for kind in KINDS
+        for item in dataclasses.fields(kind)
+        if not meanings(owner_of(kind, item.name)).get(item.name)
+        and not (declaration_of(item) and declaration_of(item).help)
+    ]
+    assert silent == []
