@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import yaml
-from test_fields import CONF, KINDS, dataclasses
+from omegaconf import OmegaConf
+from test_fields import KINDS, dataclasses
 
 from clbench.fields import declaration_of, number, owner_of
 from clbench.launcher.field_help import field_help, meanings
+from clbench.launcher.places import compose
 from clbench.strategies import Strategy
 
 
@@ -51,8 +52,7 @@ def test_an_own_part_is_explained_by_its_declarations_and_its_docstring():
 
 def test_the_command_explains_what_it_names_and_parts_within_parts():
     words = ["strategy=ewc", "training.steps=3"]
-    config = yaml.safe_load((CONF / "strategy" / "ewc.yaml").read_text())
-    text = field_help({"strategy": config, "training": {"steps": 3}}, words)
+    text = field_help(OmegaConf.to_container(compose(words)), words)
     for line in (
         "== Fields of strategy: Regularized ==",
         "== Fields of strategy.importance: Fisher ==",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import get_args, get_origin
 import pytest
 import yaml
 
+from clbench import importance
 from clbench.config import Evaluation, Training
 from clbench.fields import (
     Choice,
@@ -27,9 +29,11 @@ from clbench.fields import (
     number,
     type_of,
 )
+from clbench.penalty import Group
+from clbench.streams import Curve
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
-GROUPS = ("optimizer", "stream", "model")
+GROUPS = ("optimizer", "stream", "model", "strategy")
 REQUIRED = {"pattern": "head.*"}
 
 
@@ -141,14 +145,18 @@ def kinds():
             found |= set(targets(yaml.safe_load(path.read_text())))
     named = [target.rpartition(".") for target in sorted(found)]
     made = [getattr(importlib.import_module(module), name) for module, _, name in named]
-    return [*made, Training, Evaluation]
+    parts = [
+        kind for name in importance.__all__ if dataclasses.is_dataclass(kind := getattr(importance, name))
+    ]
+    within = [kind for kind in parts if not inspect.isabstract(kind)]
+    return [*dict.fromkeys([*made, *within, Group, Curve, Training, Evaluation])]
 
 
 KINDS = kinds()
 PLAIN = {
     *(f"{kind}.root" for kind in ("SplitImages", "PermutedImages", "RotatedImages")),
     *(f"{kind}.{name}" for kind in ("TextFile", "TabularFile") for name in ("path", "task", "split")),
-    *("SequenceClassifier.vectors", "Module.factory"),
+    *("SequenceClassifier.vectors", "Module.factory", "Regularized.file", "Group.pattern"),
     *("TextFile.text", "TextFile.label", "TabularFile.target", "TabularFile.features"),
 }
 """Texts that may be anything, such as the name of a file or a column."""

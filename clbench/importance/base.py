@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
@@ -32,16 +31,6 @@ class Importance(Part, ABC):
     def accumulates(self) -> bool:
         """Whether Ω is a sum over tasks, whose terms may have an anchor each."""
         return True
-
-    def problems(self) -> list[str]:
-        """Return one line (rule; got; what to do) per field that is out of bounds."""
-        return [
-            f"strategy.importance.{item.name} must be finite and at least 0; "
-            f"got strategy.importance.{item.name}={value}."
-            for item in fields(self)
-            if isinstance(value := getattr(self, item.name), float)
-            and not (math.isfinite(value) and value >= 0)
-        ]
 
     def fit_problems(self, stream: Stream) -> list[str]:
         """Return one line per field that does not fit a stream."""

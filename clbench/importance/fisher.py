@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from clbench.context import Batch, Context
-from clbench.errors import known
+from clbench.fields import choice, count, number
 from clbench.importance.base import Importance
 from clbench.importance.passes import active_outputs, batches, is_regression, predicted_distribution
 from clbench.streams.base import Stream
@@ -45,30 +45,18 @@ class Fisher(Importance):
     computation of the Fisher information in continual learning».
     """
 
-    label: str = "exact"
-    per: str = "sample"
-    batch_size: int = 128
-    samples: int | None = None
-    gamma: float = 1.0
+    label: str = choice("exact", LABELS)
+    per: str = choice("sample", ("sample", "batch"))
+    batch_size: int = count(128)
+    samples: int | None = count(None, none="all")
+    gamma: float = number(1.0, low=0)
 
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = Importance.problems(self)
-        key = "strategy.importance"
-        if self.label not in LABELS:
-            found.append(f"{key}.label must be a known name; got {key}.label={self.label}. {known(LABELS)}")
-        if self.per not in ("sample", "batch"):
-            found.append(f"{key}.per must be sample or batch; got {key}.per={self.per}.")
+    def cross_problems(self, key: str) -> Iterable[str]:
         if self.per == "batch" and self.label == "exact":
-            found.append(
+            yield (
                 "A batch's mean gradient has one label a sample; "
                 f"got {key}.per=batch with {key}.label=exact. Use empirical, predicted or sampled."
             )
-        for name in ("batch_size", "samples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                found.append(f"{key}.{name} must be at least 1; got {key}.{name}={value}.")
-        return found
 
     def fit_problems(self, stream: Stream) -> list[str]:
         """Refuse predicted labels where none is predicted."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from clbench.context import Context
+from clbench.fields import choice, count, number
 from clbench.importance.base import Importance
 from clbench.importance.passes import active_outputs, batches
 
@@ -32,22 +33,10 @@ class OutputSensitivity(Importance):
     Source: Aljundi et al. 2018.
     """
 
-    per: str = "batch"
-    batch_size: int = 128
-    samples: int | None = None
-    gamma: float = 1.0
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = Importance.problems(self)
-        key = "strategy.importance"
-        if self.per not in ("sample", "batch"):
-            found.append(f"{key}.per must be sample or batch; got {key}.per={self.per}.")
-        for name in ("batch_size", "samples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                found.append(f"{key}.{name} must be at least 1; got {key}.{name}={value}.")
-        return found
+    per: str = choice("batch", ("sample", "batch"))
+    batch_size: int = count(128)
+    samples: int | None = count(None, none="all")
+    gamma: float = number(1.0, low=0)
 
     def decay(self) -> Tensor | float:
         """Return γ."""

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from clbench.context import Context
-from clbench.errors import known
+from clbench.fields import choice, number
 from clbench.importance.base import Importance, column
-
-CLAMPS = ("none", "task", "total")
 
 
 @dataclass(frozen=True)
@@ -33,35 +31,15 @@ class PathIntegral(Importance):
     Source: Zenke, Poole & Ganguli 2017, eq. 3–5, and the code published with it.
     """
 
-    damping: float = 0.1
-    gradient: str = "unregularised"
-    clamp: str = "task"
-    gamma: float = 1.0
+    damping: float = number(0.1, above=0)
+    gradient: str = choice("unregularised", ("unregularised", "regularised"))
+    clamp: str = choice("task", ("none", "task", "total"))
+    gamma: float = number(1.0, low=0)
 
     @property
     def accumulates(self) -> bool:
         """A sum that is clamped has no term per task."""
         return self.clamp != "total"
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = Importance.problems(self)
-        if self.damping == 0:
-            found.append(
-                "The damping keeps Ω finite where a parameter did not move; "
-                "got strategy.importance.damping=0.0. Use 0.1."
-            )
-        if self.clamp not in CLAMPS:
-            found.append(
-                "strategy.importance.clamp must be a known name; "
-                f"got strategy.importance.clamp={self.clamp}. {known(CLAMPS)}"
-            )
-        if self.gradient not in ("unregularised", "regularised"):
-            found.append(
-                "strategy.importance.gradient must be unregularised or regularised; "
-                f"got strategy.importance.gradient={self.gradient}."
-            )
-        return found
 
     def decay(self) -> Tensor | float:
         """Return γ."""

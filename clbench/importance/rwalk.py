@@ -8,11 +8,8 @@ import torch
 from torch import Tensor
 
 from clbench.context import Context
-from clbench.errors import known
+from clbench.fields import choice, count, number
 from clbench.importance.base import Importance, column
-
-SCORES = ("averaged", "added", "none")
-WINDOWS = ("interval", "task")
 
 
 @dataclass(frozen=True)
@@ -43,36 +40,18 @@ class RWalk(Importance):
     Source: Chaudhry et al. 2018, §4, and the code that Chaudhry et al. 2019 published with A-GEM.
     """
 
-    decay_rate: float = 0.9
-    interval: int = 50
-    damping: float = 0.001
+    decay_rate: float = number(0.9, low=0, high=1)
+    interval: int = count(50, unit="steps")
+    damping: float = number(0.001, above=0)
     half: bool = True
     normalised: bool = True
-    score: str = "averaged"
-    window: str = "interval"
+    score: str = choice("averaged", ("averaged", "added", "none"))
+    window: str = choice("interval", ("interval", "task"))
 
     @property
     def accumulates(self) -> bool:
         """F and s run through the tasks by themselves."""
         return False
-
-    def problems(self) -> list[str]:
-        """Return one line per rule that these fields break."""
-        found = Importance.problems(self)
-        key = "strategy.importance"
-        if self.interval < 1:
-            found.append(f"{key}.interval must be at least 1; got {key}.interval={self.interval}.")
-        if self.decay_rate > 1:
-            found.append(f"{key}.decay_rate must be at most 1; got {key}.decay_rate={self.decay_rate}.")
-        for name, known_values in (("score", SCORES), ("window", WINDOWS)):
-            if getattr(self, name) not in known_values:
-                found.append(
-                    f"{key}.{name} must be a known name; got {key}.{name}={getattr(self, name)}. "
-                    f"{known(known_values)}"
-                )
-        if self.damping == 0:
-            found.append(f"The damping keeps the score finite; got {key}.damping=0.0. Use 0.001.")
-        return found
 
     def start(self, context: Context) -> dict[str, Tensor]:
         """Return empty sums and θ at the start."""
