@@ -72,6 +72,15 @@ def test_a_folder_that_is_full_is_not_trained_again(tmp_path, counted):
     assert counted == [2, 2]
 
 
+def test_another_run_may_take_a_folder_over(tmp_path):
+    """As by two commands; within one, unlike runs in one folder are a problem."""
+    for seed in (0, 1):
+        found = clbench.sweep(f"seed={seed}", "hydra.sweep.subdir=here", *SMALL, folder=tmp_path).runs
+        assert found[["run", "seed"]].to_dict("records") == [{"run": "here", "seed": seed}]
+    with pytest.raises(clbench.ConfigurationError, match="folders of their own"):
+        clbench.sweep("seed=0,1", "hydra.sweep.subdir=there", *SMALL, folder=tmp_path)
+
+
 def test_one_configuration_is_a_single_run_in_a_temporary_folder(counted):
     results = clbench.sweep("strategy=l2", "strategy.lam=3", *SMALL)
     assert counted == [1] and results.runs["lam"].tolist() == [3.0]
@@ -147,15 +156,17 @@ def test_globals_are_left_as_they_were(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().out == "" and list(tmp_path.iterdir()) == []
 
 
-def test_an_application_of_hydra_may_sweep_inside(tmp_path):
+def test_an_application_of_hydra_may_sweep_inside(tmp_path, hydra_restore_singletons):
     """Another application with a version base of its own, initialised, goes on as if nothing had been."""
     (tmp_path / "config.yaml").write_text("a: 1\n")
     with hydra.initialize_config_dir(str(tmp_path), version_base="1.2", job_name="other"):
+        HydraConfig.instance().set_config(hydra.compose("config", return_hydra_config=True))
         before = state()
         assert len(clbench.sweep("seed=0,1", *SMALL).runs) == 2
         with pytest.raises(clbench.ConfigurationError):
             clbench.compose("training.steps=many")
         assert state() == before and hydra.compose("config") == {"a": 1}
+        assert HydraConfig.get().job.name == "other"
 
 
 NOTEBOOK = """

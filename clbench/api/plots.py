@@ -43,7 +43,9 @@ class Plots:
         if name in self._scores.metrics:
             return functools.partial(self.score, name)
         if name in self._charts:
-            return functools.partial(self._chart, self._charts[name])
+            draw = functools.partial(self._chart, self._charts[name])
+            draw.__doc__ = self._charts[name].draw.__doc__
+            return draw
         raise AttributeError(f"results.plot must be asked for a picture; got {name}. {known(dir(self))}")
 
     def loss(self, task: str | None = None, *, setting: str | None = None) -> Figure:

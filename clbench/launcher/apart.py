@@ -13,18 +13,21 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobRuntime
 from hydra.version import VersionBase
 
+from clbench.launcher.destinations import OWNERS
+
 
 @contextmanager
 def hydra_apart() -> Iterator[None]:
     """Give this block a Hydra that nobody has initialised, and afterwards the process the one it had.
 
-    That holds for its globals, for the root logger and for the working folder, which a job may change.
+    That holds for its globals and ours, the root logger and the working folder, which jobs may change.
     """
     shared, version, current, runtime = _singletons()
     root = logging.getLogger()
     hydra, base, config, conf = shared.hydra, version.version_base, current.cfg, copy.deepcopy(runtime.conf)
-    handlers, level, folder = list(root.handlers), root.level, os.getcwd()
+    handlers, level, folder, owners = list(root.handlers), root.level, os.getcwd(), dict(OWNERS)
     shared.clear()
+    OWNERS.clear()
     try:
         yield
     finally:
@@ -32,6 +35,8 @@ def hydra_apart() -> Iterator[None]:
         shared.hydra, version.version_base, current.cfg, runtime.conf = hydra, base, config, conf
         root.handlers[:] = handlers
         root.setLevel(level)
+        OWNERS.clear()
+        OWNERS.update(owners)
         os.chdir(folder)
 
 
