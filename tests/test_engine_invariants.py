@@ -1,15 +1,16 @@
 """The lane rules of the design, bit for bit, on the real engine."""
 
 from dataclasses import dataclass, replace
+from weakref import WeakSet
 
 import numpy as np
 import pytest
 import torch
 
 from clbench.config import Evaluation, Training
-from clbench.engine import RunResult, train
-from clbench.engine.memory import Budget, parse_bytes
-from clbench.engine.train import _Training
+from clbench.engine import RunResult, train, training
+from clbench.engine.memory import parse_bytes
+from clbench.engine.phase import run_phase
 from clbench.errors import ConfigurationError
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
@@ -229,24 +230,22 @@ def test_torch_threads_are_left_as_they_were():
 def test_a_short_memory_takes_a_part_to_its_end_first_and_changes_no_bit(strategies, monkeypatch):
     runs = [make("task", strategy, seed) for seed in range(6) for strategy in strategies]
     state = 12 * runs[0].model.layout(runs[0].stream.build(0)).padded
-    alive, levels = [], []
-    hold, run_level = Budget.hold, _Training._run_level
+    alive, programs, states = [], [], WeakSet()
 
-    def watch(self, tree):
-        hold(self, tree)
-        alive.append(sum(size for size, _ in self.held.values()))
+    def watch(ready, *rest):
+        left = run_phase(ready, *rest)
+        states.add(left[0][0].state)
+        alive.append(sum(tensor.nbytes for each in list(states) for tensor in each.tree.values()))
+        programs.append(len(ready))
+        return left
 
-    def count(self, pool, level):
-        levels.append(len(level))
-        run_level(self, pool, level)
-
-    monkeypatch.setattr(Budget, "hold", watch)
-    monkeypatch.setattr(_Training, "_run_level", count)
-    wide, most, whole = results(runs), max(alive), len(levels)
-    alive.clear(), levels.clear()
+    monkeypatch.setattr(training, "run_phase", watch)
+    wide, most, whole = results(runs, threads=1), max(alive), len(programs)
+    assert len(states) == 0  # nobody holds what nobody needs
+    alive.clear(), programs.clear()
     monkeypatch.setattr("clbench.engine.memory.held_memory", lambda: 0)
-    narrow = results(runs, memory=9 * state)
-    assert len(levels) > whole
+    narrow = results(runs, threads=1, memory=9 * state)
+    assert len(programs) > whole
     assert max(alive) < most and max(alive) <= 10.1 * state  # a lane alone is padded with its double
     for left, right in zip(wide, narrow, strict=True):
         assert_same_bits(left, right)

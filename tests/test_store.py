@@ -70,12 +70,12 @@ def test_a_folder_that_cannot_be_written_costs_only_the_entry(tmp_path):
 def stop_in(stage, monkeypatch):
     """Let the engine be stopped when it begins a stage, as by Ctrl-C."""
 
-    def stopped(chunk, *rest):
-        if chunk[0].stage == stage and chunk[0].kind == "train":
+    def stopped(ready, *rest):
+        if ready[0].phase.stage == stage and ready[0].phase.kind == "train":
             raise Cancelled
-        return run_phase(chunk, *rest)
+        return run_phase(ready, *rest)
 
-    monkeypatch.setattr(sys.modules["clbench.engine.train"], "run_phase", stopped)
+    monkeypatch.setattr(sys.modules["clbench.engine.training"], "run_phase", stopped)
 
 
 def states(folder):
@@ -110,8 +110,8 @@ def test_a_stopped_run_goes_on_with_the_stage_it_was_in(strategy, tmp_path, monk
     with monkeypatch.context() as patch:
         stop_in(3, patch)
         with pytest.raises(Cancelled):
-            results(runs, store=StageStore(tmp_path, worth=0.0))
-    found = results(runs, store=StageStore(tmp_path, worth=0.0))
+            results(runs, store=StageStore(tmp_path, least_seconds=0.0))
+    found = results(runs, store=StageStore(tmp_path, least_seconds=0.0))
     for left, right in zip(found, expected, strict=True):
         assert_same_bits(left, right)
         assert left.trained_here == 2  # of five
@@ -122,11 +122,11 @@ def test_of_a_long_run_one_state_stays(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_in(3, patch)
         with pytest.raises(Cancelled):
-            results([make("class")], store=StageStore(tmp_path, worth=0.0))
+            results([make("class")], store=StageStore(tmp_path, least_seconds=0.0))
     assert states(tmp_path) == (2, 1)  # of stages 0 and 2; of stage 1 the record
-    results([make("class")], store=StageStore(tmp_path, worth=0.0))
+    results([make("class")], store=StageStore(tmp_path, least_seconds=0.0))
     assert states(tmp_path) == (1, 3)
-    again = results([make("class")], store=StageStore(tmp_path, worth=0.0))[0]
+    again = results([make("class")], store=StageStore(tmp_path, least_seconds=0.0))[0]
     assert again.trained_here == 4  # nothing leads on from a finished run's records
     assert_same_bits(again, results([make("class")])[0])
 
@@ -141,9 +141,9 @@ def test_a_damaged_later_stage_is_trained_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_in(3, patch)
         with pytest.raises(Cancelled):
-            results([make("class")], store=StageStore(tmp_path, worth=0.0))
+            results([make("class")], store=StageStore(tmp_path, least_seconds=0.0))
     latest = max(files(tmp_path), key=last_step)
     latest.write_bytes(latest.read_bytes()[:100])
-    found = results([make("class")], store=StageStore(tmp_path, worth=0.0))[0]
+    found = results([make("class")], store=StageStore(tmp_path, least_seconds=0.0))[0]
     assert found.trained_here == 4
     assert_same_bits(found, expected)

@@ -2,6 +2,6 @@
 
 from clbench.engine.check import find_problems
 from clbench.engine.results import RunResult
-from clbench.engine.train import train
+from clbench.engine.training import train
 
 __all__ = ["RunResult", "find_problems", "train"]

@@ -6,13 +6,12 @@ import os
 import re
 import resource
 import sys
-from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+import weakref
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from clbench.engine.plan import Phase
 from clbench.errors import ConfigurationError
@@ -70,54 +69,63 @@ def peak_memory(device: torch.device) -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
+class Claim:
+    """Memory that is set aside as long as anybody holds this.
+
+    Args:
+        size: in bytes.
+        whole: whether for all that follows too, or else only for the state after the phase itself.
+        others: claims that are held as long as this one.
+    """
+
+    def __init__(self, size: int, whole: bool, others: Iterable[Claim | None]) -> None:
+        self.size, self.whole = size, whole
+        self.others = {other for other in others if other is not None}
+
+
 class Budget:
     """The bytes that the states of a sweep's lanes may take.
 
-    Phases that start together train level by level, and the states of a level and those that they started
-    from are held at once. So two neighbouring levels must fit.
+    A phase begins when there is room for all that follows from it, too: the states of its children beside its
+    own, and of theirs when it is gone.
 
     Args:
         limit: for the whole process; None for half of the machine's memory.
         device: where the states lie.
+        phases: all that there are, each after its parent.
     """
 
-    def __init__(self, limit: int | None, device: torch.device) -> None:
+    def __init__(self, limit: int | None, device: torch.device, phases: Sequence[Phase]) -> None:
         whole = limit or int(SHARE_OF_MACHINE * machine_memory(device))
         self.room = whole if device.type == "cuda" else max(whole - held_memory(), 0)
-        self.held: dict[int, list[int]] = {}
-        """Of every living chunk's state, by its identity: its bytes, and how many lanes still need it."""
+        self.claims: list[weakref.ref[Claim]] = []
+        self.own: dict[str, int] = {}
+        """Of every phase, the bytes of a lane's state after it."""
+        self.need: dict[str, int] = {}
+        """Of every phase, the bytes that it and all that follows from it need at once."""
+        for phase in reversed(phases):
+            children = [child.key for child in phase.children]
+            self.own[phase.key] = state_bytes(phase)
+            beside = self.own[phase.key] + sum(self.own[key] for key in children)
+            self.need[phase.key] = max(beside, sum(self.need[key] for key in children))
 
-    def hold(self, state: dict[str, Tensor]) -> None:
-        """Count a lane that needs a chunk's state."""
-        if id(state) not in self.held:
-            self.held[id(state)] = [sum(tensor.nbytes for tensor in state.values()), 0]
-        self.held[id(state)][1] += 1
-
-    def release(self, state: dict[str, Tensor]) -> None:
-        """Count a lane that needs it no more; with the last one the state is gone."""
-        self.held[id(state)][1] -= 1
-        if not self.held[id(state)][1]:
-            del self.held[id(state)]
-
-    def fitting(self, ready: Sequence[Phase]) -> int:
+    def fitting(self, waiting: Sequence[Phase]) -> int:
         """Return how many of these phases, from the first on, may run to the end together, maybe none."""
-        left = self.room - sum(size for size, _ in self.held.values())
-        levels: Counter[tuple[int, bool]] = Counter()
-        for count, phase in enumerate(ready):
-            _add_states(phase, levels)
-            sizes = [0, *(levels[level] for level in sorted(levels))]
-            if max(before + after for before, after in pairwise(sizes)) > left:
-                return count
-        return len(ready)
+        left = self.left()
+        needs = accumulate(self.need[phase.key] for phase in waiting)
+        return sum(1 for _ in takewhile(lambda need: need <= left, needs))
 
+    def left(self) -> int:
+        """Return the bytes that nobody has claimed."""
+        self.claims = [claim for claim in self.claims if claim() is not None]
+        return self.room - sum(claim.size for reference in self.claims if (claim := reference()) is not None)
 
-def _add_states(first: Phase, levels: Counter[tuple[int, bool]]) -> None:
-    """Add the bytes of the states after a phase and after all that follows from it, level by level."""
-    following = [first]
-    while following:
-        phase = following.pop()
-        levels[phase.level] += state_bytes(phase)
-        following += phase.children
+    def claim(self, phases: Sequence[Phase], whole: bool, others: Iterable[Claim | None]) -> Claim:
+        """Return a claim on what phases need to run to the end (`whole`), or on their own states alone."""
+        sizes = self.need if whole else self.own
+        claim = Claim(sum(sizes[phase.key] for phase in phases), whole, others)
+        self.claims.append(weakref.ref(claim))
+        return claim
 
 
 def state_bytes(phase: Phase) -> int:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from clbench.config import fingerprint
 from clbench.ingredients import Ingredients
 from clbench.lanes import structure
@@ -28,7 +26,7 @@ class Phase:
         stage: from 0.
         run: one of the runs that need it; they all agree on what matters here.
         strategy: the run's; None where nothing of it acts in this phase.
-        heirs: numbers of the runs that need it.
+        runs: numbers of the runs that need it.
         children: phases that start from its state.
     """
 
@@ -39,7 +37,7 @@ class Phase:
     run: Run
     stream: Stream
     strategy: Strategy | None
-    heirs: list[int] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
     children: list[Phase] = field(default_factory=list)
 
     @property
@@ -50,8 +48,8 @@ class Phase:
 
 def plan_phases(
     runs: Sequence[Run], streams: Sequence[Stream], share: bool = True, files: Ingredients | None = None
-) -> tuple[list[Phase], list[Phase]]:
-    """Return all phases, ordered by level, and the last phase of every run.
+) -> list[Phase]:
+    """Return all phases, ordered by level.
 
     Runs share a phase if they agree on everything that shaped it: stream, model, optimiser, training
     length, evaluation, seed, device, and what of their strategies acts in it (`Acts`).
@@ -64,7 +62,6 @@ def plan_phases(
     """
     files = files or Ingredients()
     phases: dict[str, Phase] = {}
-    leaves = []
     for number, (run, stream) in enumerate(zip(runs, streams, strict=True)):
         key = fingerprint(
             *(run.stream, run.model, run.optimizer),
@@ -90,10 +87,8 @@ def plan_phases(
                     if parent is not None:
                         parent.children.append(phases[key])
                 parent = phases[key]
-                parent.heirs.append(number)
-        assert parent is not None
-        leaves.append(parent)
-    return sorted(phases.values(), key=lambda phase: phase.level), leaves
+                parent.runs.append(number)
+    return sorted(phases.values(), key=lambda phase: phase.level)
 
 
 def shape_of(strategy: Strategy, stage: int, kind: str) -> dict[str, Any] | None:
@@ -134,46 +129,3 @@ def program_structure(phase: Phase) -> str:
         run.device,
         phase.strategy and [structure(phase.strategy), phase.strategy.at(phase.stage).structure],
     )
-
-
-def lane_bytes(run: Run, stream: Stream) -> int:
-    """Return about how many bytes a lane touches in a step: parameters, gradient, moments, activations."""
-    layout = run.model.layout(stream)
-    units = sum(parameter.shape[0] for parameter in layout.parameters if len(parameter.shape) == 1)
-    return 16 * layout.padded + 4 * run.training.batch_size * (stream.inputs[0].numel() + 2 * units)
-
-
-def chunk_lanes(count: int, size: int, workers: int, device: torch.device) -> list[int]:
-    """Return how many lanes each chunk of a cohort has.
-
-    On the CPU a chunk's working set should stay near the core, but a small chunk's operations are so short
-    that two workers wait for each other's turn in the interpreter more than they calculate. Measured on two
-    cores (1 MiB of L2 each, 32 MiB of L3 for both), a step of a lane of a 64-64 net took 13.4 µs with chunks
-    of 2.6 MB (25 lanes), 10.6 with 5.2 MB, 9.8 to 12.8 with 7.8 MB, 11.7 with 10.4 MB; one worker alone 16 to
-    17 with any but the largest. No chunk has a single lane where that can be avoided: a batch of one takes
-    another kernel and is padded.
-
-    Args:
-        count: lanes of the cohort.
-        size: bytes a lane touches in a step.
-        workers: chunks that train at the same time.
-        device: of the lanes.
-    """
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        lanes = max(2, int(free * 0.5 / (3 * size)))
-        chunks = -(-count // lanes)
-    else:
-        lanes = min(max(CHUNK_BYTES // size, 2), MOST_LANES)
-        chunks = -(-count // lanes)
-        if count >= workers * FEWEST_LANES:
-            chunks = -(-chunks // workers) * workers
-    chunks = min(chunks, max(count // 2, 1))
-    small, larger = divmod(count, chunks)
-    return [small + 1] * larger + [small] * (chunks - larger)
-
-
-CHUNK_BYTES = 6_500_000
-MOST_LANES = 256
-FEWEST_LANES = 6
-"""A chunk of fewer lanes costs more a lane than a second worker saves."""

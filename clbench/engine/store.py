@@ -3,7 +3,7 @@
 Every first stage is kept: a later sweep with other λ starts from the stored θ_A instead of training task A
 again. Later stages are kept where they took long: a sweep that was stopped goes on with the stage it was in.
 An entry has a lane's state and record; where all that follows from a later stage is kept as well, or
-finished, its state goes (`thin`), so that of a long run one state stays, and the records of all its stages.
+finished, its state goes (`drop_state`), so that of a long run one state stays, and the records of all stages.
 
 Entries are written whole or not at all (aside, then renamed), so that two sweeps may use one store at once;
 the least recently used ones go when the store grows past its bound.
@@ -23,9 +23,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from clbench.config import fingerprint
-from clbench.engine.outcome import Outcome
+from clbench.engine.lane import LaneRecord, LaneState, ReadyPhase
 from clbench.engine.plan import Phase
 from clbench.engine.recorder import StageRecord
+from clbench.engine.state import StageState
 from clbench.sources import training_sources
 
 STATE = "tree/theta"
@@ -38,35 +39,39 @@ class StageStore:
     Args:
         folder: made when first written to.
         limit: most bytes that stay.
-        worth: seconds of a lane from which on a later stage is kept.
+        least_seconds: of a lane, from which on a later stage is kept.
     """
 
-    def __init__(self, folder: Path, limit: int = 2 * 2**30, worth: float = 5.0) -> None:
+    def __init__(self, folder: Path, limit: int = 2 * 2**30, least_seconds: float = 5.0) -> None:
         self.folder = folder
         self.limit = limit
-        self.worth = worth
-        self.used = 0
+        self.least_seconds = least_seconds
+        self.kept: set[str] = set()
+        """Keys of the phases that were loaded or saved."""
 
-    def keeps(self, phase: Phase, outcome: Outcome, parent: Outcome | None) -> bool:
-        """Tell whether an outcome belongs into the store: whole chains from the first stage on do."""
-        if not (phase.children and outcome.alive):
+    def keeps(self, record: LaneRecord) -> bool:
+        """Tell whether a phase belongs into the store: whole chains from the first stage on do."""
+        phase = record.phase
+        if not (phase.children and record.alive):
             return False
-        if phase.stage == 0:
+        if phase.parent is None or phase.stage == 0:
             return True
-        return parent is not None and parent.kept and (phase.kind != "train" or outcome.seconds >= self.worth)
+        long = phase.kind != "train" or record.seconds >= self.least_seconds
+        return phase.parent.key in self.kept and long
 
-    def leads_on(self, phase: Phase) -> bool:
+    def can_go_on(self, phase: Phase) -> bool:
         """Tell whether runs can start after a phase: its state is kept, or all that follows from it is."""
         try:
             with safe_open(self._path(phase), "pt") as file:
                 whole = STATE in file.keys()  # noqa: SIM118
         except (OSError, SafetensorError):
             return False
-        return whole or (bool(phase.children) and all(self.leads_on(child) for child in phase.children))
+        return whole or (bool(phase.children) and all(self.can_go_on(child) for child in phase.children))
 
-    def load(self, phase: Phase) -> Outcome | None:
-        """Return the stored outcome of a phase that later ones start from, or None."""
-        if not (phase.children and self.leads_on(phase)):
+    def load(self, ready: ReadyPhase) -> tuple[LaneState, LaneRecord] | None:
+        """Return what a phase that later ones start from left, or None where it is not stored."""
+        phase = ready.phase
+        if not (phase.children and self.can_go_on(phase)):
             return None
         path = self._path(phase)
         try:
@@ -77,37 +82,43 @@ class StageStore:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
-        self.used += 1
+        self.kept.add(phase.key)
         tree = {key[5:]: value[None] for key, value in found.items() if key.startswith("tree/")}
         arrays = {key: value.cpu().numpy() for key, value in found.items() if not key.startswith("tree/")}
         passed = {tuple(tasks): steps for tasks, steps in plain["passed"]}
-        record = _record(arrays, plain["record"]) if plain["record"] else None
-        return Outcome(tree, 0, record, plain["step"], passed, 0.0, plain["lanes"], stored=True, kept=True)
+        stage = _record(arrays, plain["record"]) if plain["record"] else None
+        record = LaneRecord(phase, ready.before, stage, lanes=plain["lanes"], stored=True)
+        return LaneState(StageState(tree, plain["step"], passed), 0), record
 
-    def save(self, phase: Phase, outcome: Outcome) -> bool:
-        """Keep the outcome of a phase. A full disk or a folder without permission costs only the entry."""
-        lane, record = outcome.lane, outcome.record
-        tensors = {f"tree/{key}": value[lane].contiguous() for key, value in outcome.tree.items()}
-        plain = {
-            "step": outcome.step,
-            "passed": [[list(tasks), steps] for tasks, steps in outcome.passed.items()],
-            "lanes": outcome.lanes,
+    def save(self, state: LaneState, record: LaneRecord) -> None:
+        """Keep what a phase left. A full disk or a folder without permission costs only the entry."""
+        lane, whole, stage = state.lane, state.state, record.record
+        tensors = {f"tree/{key}": value[lane].contiguous() for key, value in whole.tree.items()}
+        plain: dict[str, object] = {
+            "step": whole.step,
+            "passed": [[list(tasks), steps] for tasks, steps in whole.passed.items()],
+            "lanes": record.lanes,
             "record": None,
         }
-        if record is not None:
-            arrays = {"step": record.step, "full": record.full, "loss": record.loss[:, lane]}
-            arrays |= {f"score/{name}": values[:, lane] for name, values in record.score.items()}
-            arrays |= {f"subset/{name}": values[:, lane] for name, values in record.subset.items()}
-            arrays |= {f"training/{name}": values[:, lane] for name, values in record.training.items()}
-            if record.function is not None:
-                arrays["function"] = record.function[lane]
+        if stage is not None:
+            arrays = {"step": stage.step, "full": stage.full, "loss": stage.loss[:, lane]}
+            arrays |= {f"score/{name}": values[:, lane] for name, values in stage.score.items()}
+            arrays |= {f"subset/{name}": values[:, lane] for name, values in stage.subset.items()}
+            arrays |= {f"training/{name}": values[:, lane] for name, values in stage.training.items()}
+            if stage.function is not None:
+                arrays["function"] = stage.function[lane]
             tensors |= {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
-            plain["record"] = {"steps": record.steps, "samples": record.samples}
-        return self._write(phase, tensors, {"plain": json.dumps(plain)})
+            plain["record"] = {"steps": stage.steps, "samples": stage.samples}
+        if self._write(record.phase, tensors, {"plain": json.dumps(plain)}):
+            self.kept.add(record.phase.key)
 
-    def thin(self, phase: Phase) -> None:
-        """Drop the state of a later stage, from which nobody starts any more; its record stays."""
-        if phase.stage == 0:
+    def drop_state(self, phase: Phase) -> None:
+        """Drop the state of a later stage from which nobody starts any more; its record stays.
+
+        It stays as well where what follows is not kept: a sweep that is stopped goes on from there.
+        """
+        followed = all(child.key in self.kept or not child.children for child in phase.children)
+        if phase.stage == 0 or not followed:
             return
         try:
             with safe_open(self._path(phase), "pt") as file:

@@ -1,0 +1,89 @@
+"""What a phase leaves of a lane: its state for the next phase, its record for the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clbench.engine.memory import Claim
+from clbench.engine.plan import Phase
+from clbench.engine.recorder import StageRecord
+from clbench.engine.state import StageState
+from clbench.streams.base import Stream
+
+
+@dataclass(frozen=True, eq=False)
+class LaneState:
+    """What a lane's next phase starts from.
+
+    Args:
+        state: of the program that the lane was in; gone when none of its lanes is held any more.
+        lane: its place there.
+    """
+
+    state: StageState
+    lane: int
+
+
+@dataclass(frozen=True, eq=False)
+class LaneRecord:
+    """What a phase recorded of a lane; with those before it, what the lane's results are made of.
+
+    Args:
+        phase: the phase.
+        before: the record of the phase before; None at the root.
+        record: of the program's stage; None after a consolidation.
+        lane: the lane's place there.
+        seconds: this lane's share of the program's time.
+        lanes: how many lanes the program had.
+        alive: False once the lane has diverged or failed.
+        message: why it failed.
+        stored: whether it was trained by an earlier sweep.
+    """
+
+    phase: Phase
+    before: LaneRecord | None
+    record: StageRecord | None
+    lane: int = 0
+    seconds: float = 0.0
+    lanes: int = 1
+    alive: bool = True
+    message: str | None = None
+    stored: bool = False
+
+    def chain(self) -> list[LaneRecord]:
+        """Return the records of all phases from the root to this one."""
+        found = [self]
+        while found[-1].before is not None:
+            found.append(found[-1].before)
+        return found[::-1]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyPhase:
+    """A phase whose parent is done; nobody else holds what it starts from.
+
+    Args:
+        phase: the phase.
+        state, before: what the phase before left; None at the root.
+        claim: on the memory; None where there is none yet.
+    """
+
+    phase: Phase
+    state: LaneState | None = None
+    before: LaneRecord | None = None
+    claim: Claim | None = None
+
+
+def finite_points(record: StageRecord, lane: int, stream: Stream, splits: tuple[str, ...]) -> np.ndarray:
+    """Return at which points of a stage a lane was finite, `[points]`.
+
+    A lane is finite at a point if every loss on a non-empty split is, and so was every batch's task
+    loss at the recorded steps up to there.
+    """
+    filled = np.array([[len(task.split(split)) > 0 for split in splits] for task in stream.tasks])
+    finite = np.isfinite(record.loss[:, lane])[:, filled].all(1)
+    trained = np.isfinite(record.training["task_loss"][:, lane])
+    finite[len(finite) - len(trained) :] &= trained
+    return np.logical_and.accumulate(finite)
