@@ -94,7 +94,10 @@ def _function(stream: Stream, trained: Sequence[tuple[StageRecord, LaneRecord]])
         return None
     samples = {
         task.name: {
-            split: tuple(values[task.split(split), 0].numpy() for values in (stream.inputs, stream.targets))
+            split: (
+                stream.inputs[task.split(split), 0].numpy(),
+                stream.targets[task.split(split), 0].numpy(),
+            )
             for split in SPLITS
         }
         for task in stream.tasks

@@ -15,7 +15,7 @@ from clbench.models.base import Network
 from clbench.scores import SCORES
 
 KEPT_BYTES = 64 * 2**20
-"""Gathered evaluation inputs of a chunk are kept between points up to this size."""
+"""Gathered evaluation inputs of a program are kept between points up to this size."""
 
 
 def evaluation_steps(steps: int, points: int) -> list[int]:
@@ -40,7 +40,7 @@ class Group:
 
 
 class Evaluator:
-    """Evaluates the lanes of a chunk on one choice of samples.
+    """Evaluates the lanes of a program on one choice of samples.
 
     Args:
         data: the lanes' data.

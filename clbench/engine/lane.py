@@ -54,10 +54,7 @@ class LaneRecord:
 
     def chain(self) -> list[LaneRecord]:
         """Return the records of all phases from the root to this one."""
-        found = [self]
-        while found[-1].before is not None:
-            found.append(found[-1].before)
-        return found[::-1]
+        return [*(self.before.chain() if self.before is not None else ()), self]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,7 @@ def finite_points(record: StageRecord, lane: int, stream: Stream, splits: tuple[
     loss at the recorded steps up to there.
     """
     filled = np.array([[len(task.split(split)) > 0 for split in splits] for task in stream.tasks])
-    finite = np.isfinite(record.loss[:, lane])[:, filled].all(1)
+    finite = np.isfinite(record.loss[:, lane])[:, filled].all(axis=1, keepdims=True)[:, 0]
     trained = np.isfinite(record.training["task_loss"][:, lane])
     finite[len(finite) - len(trained) :] &= trained
     return np.logical_and.accumulate(finite)

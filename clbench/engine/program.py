@@ -1,4 +1,4 @@
-"""One chunk of lanes in one phase: what the loop works on and what a strategy may ask of it."""
+"""Some lanes in one phase: what the loop works on and what a strategy may ask of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Tree = dict[str, Tensor]
 
 
 class Program(Context):
-    """The lanes of a chunk, bound to their parameters, data, optimiser and strategy.
+    """Lanes that train together, bound to their parameters, data, optimiser and strategy.
 
     Args:
         runs: one per lane, of one structure.

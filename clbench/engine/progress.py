@@ -24,7 +24,7 @@ class Progress:
 
     Args:
         total: stages of all lanes.
-        report: told the share and a word on what is being trained.
+        report: called with the share and a word on what is being trained.
     """
 
     total: int
@@ -42,7 +42,7 @@ class Progress:
 
 @dataclass
 class Attempt:
-    """What one attempt at a chunk adds, to be taken back where it fails."""
+    """What one attempt at a program adds, to be taken back where it fails."""
 
     progress: Progress
     done: float = 0.0
@@ -64,7 +64,7 @@ class EvaluationWatch:
         self.has_reported = False
 
     def look(self, phase: Phase, record: StageRecord) -> None:
-        """Look at what a stage of a chunk took."""
+        """Look at what a stage of a program took."""
         tasks = len(phase.stream.tasks)
         to_come = record.evaluating * (tasks - phase.stage - 1)
         if self.has_reported or to_come < LONG_EVALUATION or record.evaluating < record.seconds / 2:

@@ -20,7 +20,7 @@ GRID_POINTS = 201
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What one stage of a chunk left behind, on the host.
+    """What one stage of a program left behind, on the host.
 
     Args:
         step, full: of every point, `[points]`; stage 0 begins with step 0.
@@ -29,7 +29,7 @@ class StageRecord:
             at the other points, `[ends, lane, task, split]`.
         training: per column of `TRAINING_COLUMNS`, `[points (step > 0), lane]`.
         steps, samples: taken by each lane in this stage.
-        seconds, evaluating: of the whole chunk, and how many of these went into evaluation.
+        seconds, evaluating: of the whole program, and how many of these went into evaluation.
         function: what a one-dimensional regression learned, `[lane, grid]`.
     """
 

@@ -141,11 +141,10 @@ class _Training:
         left = self._run_program(program, cores)
         if (stage := left[0][1].record) is not None:
             self.watch.look(program[0].phase, stage)
-        following = [
-            each for ready, lane in zip(program, left, strict=True) for each in self._follow(ready, *lane)
-        ]
+        lanes = zip(program, left, strict=True)
+        following = [child for ready, lane in lanes for child in self._follow(ready, *lane)]
         # What nobody needs any more must be gone before others go on.
-        del taken, program, left
+        del taken, program, left, lanes
         self.schedule.add(following)
         self.schedule.done()
         return True

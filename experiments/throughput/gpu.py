@@ -235,7 +235,7 @@ def _chunk(
     workload: Workload, lanes: int, steps: int, device: str, points: int = 1
 ) -> tuple[list, list, list]:
     runs = runs_of(workload, lanes, steps, points, device=device)
-    phases, _ = plan_phases(runs, build_streams(runs))
+    phases = plan_phases(runs, build_streams(runs))
     first = [phase for phase in phases if phase.stage == 0 and phase.kind == "train"]
     chosen = first if lanes > 1 else first * 2  # a lane alone is padded with its own double
     return [phase.run for phase in chosen], [phase.stream for phase in chosen], [p.strategy for p in chosen]
