@@ -80,7 +80,7 @@ def finite_points(record: StageRecord, lane: int, stream: Stream, splits: tuple[
     loss at the recorded steps up to there.
     """
     filled = np.array([[len(task.split(split)) > 0 for split in splits] for task in stream.tasks])
-    finite = np.isfinite(record.loss[:, lane])[:, filled].all(axis=1, keepdims=True)[:, 0]
+    finite = np.array(np.isfinite(record.loss[:, lane])[:, filled].all(1))
     trained = np.isfinite(record.training["task_loss"][:, lane])
     finite[len(finite) - len(trained) :] &= trained
     return np.logical_and.accumulate(finite)
