@@ -14,7 +14,7 @@ import clbench
 from clbench.analysis.claim_forms import judge
 from clbench.analysis.claim_grammar import grammar_problems
 from clbench.analysis.claims import check_claims, count_verdicts, write_verdicts
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.analysis.quantities import Mean
 from clbench.analysis.study import Study, read_study
 from clbench.records import write_run, write_sweep
@@ -33,7 +33,7 @@ def runs_of(table, **columns):
             rows.append(row | {"acc": -value})
     frame = pd.DataFrame(rows)
     frame["lam"] = frame["lam"].astype(float)
-    return Results(Path("nowhere"), frame)
+    return Records(Path("nowhere"), frame)
 
 
 NONE = float("nan")
@@ -186,7 +186,7 @@ def test_best_lambdas_compare_by_their_ratio():
     narrow = {("l2", lam): [abs(np.log10(lam) - 1)] * 4 for lam in (1.0, 10.0, 100.0)}
     wide = {("l2", lam): [abs(np.log10(lam))] * 4 for lam in (1.0, 10.0, 100.0)}
     frames = [runs_of(narrow, **{"model.width": 16}).runs, runs_of(wide, **{"model.width": 512}).runs]
-    results = Results(Path("nowhere"), pd.concat(frames, ignore_index=True))
+    results = Records(Path("nowhere"), pd.concat(frames, ignore_index=True))
     sets = {"strategy": "l2", "model.width": 16}, {"strategy": "l2", "model.width": 512}
     claim = {"best": "lam", "metric": "test_loss_A"}
     moved = verdict_of(claim | {"greater": sets[0], "than": sets[1]}, results)
@@ -260,7 +260,7 @@ def lose(results, strategy, seeds, status="failed", lam=None):
         & (True if lam is None else runs["lam"] == lam)
     )
     runs.loc[lost, "status"] = status
-    return Results(results.folder, runs[~lost] if status is None else runs)
+    return Records(results.folder, runs[~lost] if status is None else runs)
 
 
 def test_a_lost_seed_is_told_and_no_claim_holds_by_losing_it():

@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 from synthetic_runs import Outcome, make_result, make_run
 
-from clbench.analysis.load import Results, load
+from clbench.analysis.load import Records, load
 from clbench.analysis.published import (
     compare_published,
     write_comparisons,
@@ -57,7 +57,7 @@ def make_results(rows, folder="nowhere"):
     frame["test_accuracy_1"] = 2 * frame["acc"] - frame["test_accuracy_0"]
     frame["status"], frame["lam"] = "done", np.nan
     frame["run"] = [f"run{index}" for index in range(len(frame))]
-    return Results(Path(folder), frame)
+    return Records(Path(folder), frame)
 
 
 def of(comparisons, method, scenario):

@@ -65,7 +65,7 @@ from clbench.analysis.claim_grammar import filters_of, grammar_problems, measure
 from clbench.analysis.claim_runs import Measured, measure
 from clbench.analysis.conditions import NotCheckable
 from clbench.analysis.frames import column_of
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.records.files import row_bytes, write_whole
 
 NOT_CHECKED = "not checked"
@@ -102,7 +102,7 @@ class Verdict:
 
 
 def check_claims(
-    claims: Iterable[Mapping[str, Any]], results: Results, changes: Sequence[str] = ()
+    claims: Iterable[Mapping[str, Any]], results: Records, changes: Sequence[str] = ()
 ) -> list[Verdict]:
     """Return the verdict on every claim.
 
@@ -121,7 +121,7 @@ def count_verdicts(verdicts: Iterable[Verdict]) -> str:
     return "Claims: " + ", ".join(f"{counts[word]} {name}" for word, name in words.items())
 
 
-def _check(claim: Mapping[str, Any], results: Results, changes: Sequence[str]) -> Verdict:
+def _check(claim: Mapping[str, Any], results: Records, changes: Sequence[str]) -> Verdict:
     """Return the verdict on one claim."""
     text = str(claim.get("claim") or "; ".join(f"{key}: {value}" for key, value in claim.items()))
     if problems := grammar_problems([claim]):
@@ -167,7 +167,7 @@ def _left_out(measured: Measured) -> str:
     return f"λ not finished by all seeds: {measured.left_out}" if measured.left_out else ""
 
 
-def _with_training(results: Results, metric: str, settings: Iterable[str]) -> pd.DataFrame:
+def _with_training(results: Records, metric: str, settings: Iterable[str]) -> pd.DataFrame:
     """Return the runs with some settings, and the last value of a column of `training.csv` if need be."""
     runs = results.with_settings(settings)
     if metric in runs:

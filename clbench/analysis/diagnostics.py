@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable
 
 from clbench.analysis.findings import Finding
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.analysis.sweep_faults import (
     best_lambda_at_edge,
     diverged,
@@ -28,7 +28,7 @@ from clbench.records.files import json_bytes, write_whole
 from clbench.records.run import SUMMARY
 
 
-def diagnose(results: Results) -> list[Finding]:
+def diagnose(results: Records) -> list[Finding]:
     """Return everything found in a run or a sweep, from its files."""
     runs = results.runs
     found = [
@@ -43,7 +43,7 @@ def diagnose(results: Results) -> list[Finding]:
     return found
 
 
-def write_findings(results: Results, findings: Iterable[Finding]) -> None:
+def write_findings(results: Records, findings: Iterable[Finding]) -> None:
     """Write into every run's `summary.json` the findings that concern it, in place of earlier ones."""
     texts: dict[str, list[str]] = {name: [] for name in results.runs["run"]}
     for finding in findings:

@@ -1,4 +1,4 @@
-"""Results as pandas frames, from a sweep's or a run's folder."""
+"""Records as pandas frames, from a sweep's or a run's folder."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TEXT = ("run", "strategy", "role", "stream", "status", "task", "split")
 WHOLE = ("step", "stage")
 
 
-class Results:
-    """The results of a sweep, read when they are asked for.
+class Records:
+    """The records of a sweep, read when they are asked for.
 
     Attributes:
         folder: where they are.
@@ -41,7 +41,7 @@ class Results:
 
     def __repr__(self) -> str:
         """Say what is held."""
-        return f"<Results of {len(self.runs)} runs in {self.folder}>"
+        return f"<Records of {len(self.runs)} runs in {self.folder}>"
 
     @functools.cached_property
     def losses(self) -> pd.DataFrame:
@@ -52,7 +52,7 @@ class Results:
     def subset(self) -> pd.DataFrame:
         """Step 0 and ends of stages on the fixed subset, of all runs with splits that are larger than it."""
         having = rows_where(self.runs, [(self.run_folder(run) / SUBSET).exists() for run in self.runs["run"]])
-        return Results(self.folder, having).read(SUBSET)
+        return Records(self.folder, having).read(SUBSET)
 
     @functools.cached_property
     def training(self) -> pd.DataFrame:
@@ -116,7 +116,7 @@ class Results:
         return compare_runs(self.runs, baseline, metric, seed)
 
 
-def load(folder: Path | str) -> Results:
+def load(folder: Path | str) -> Records:
     """Return the results in a sweep's folder, or in a single run's.
 
     Without rows in `runs.csv` (a run's folder, or a sweep cut short) the summaries below the folder are read.
@@ -127,7 +127,7 @@ def load(folder: Path | str) -> Results:
     folder = Path(folder)
     path = folder / "runs.csv"
     if path.exists() and len(runs := read_runs(path)):
-        return Results(folder, runs)
+        return Records(folder, runs)
     summaries = read_summaries(folder) if folder.is_dir() else []
     if not summaries:
         raise ConfigurationError(
@@ -135,7 +135,7 @@ def load(folder: Path | str) -> Results:
             "Give the folder that a clbench command named at its end."
         )
     rows, header = tabulate(summaries)
-    return Results(folder, read_runs(io.BytesIO(row_bytes(header, rows))))
+    return Records(folder, read_runs(io.BytesIO(row_bytes(header, rows))))
 
 
 def read_runs(source: Path | io.BytesIO) -> pd.DataFrame:

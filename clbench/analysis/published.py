@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from clbench.analysis.conditions import NotCheckable, matching
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.analysis.lost import has_value, lost_seeds, reasons
 from clbench.analysis.published_table import Published, find_table, read_table, standard_error
 from clbench.analysis.settings import leading_metric_of
@@ -102,7 +102,7 @@ class Comparison:
         return MARKS[self.word]
 
 
-def compare_published(results: Results, node: Mapping[str, Any]) -> list[Comparison]:
+def compare_published(results: Records, node: Mapping[str, Any]) -> list[Comparison]:
     """Return one comparison per row of the study's table, in the table's order; none without a table.
 
     Args:

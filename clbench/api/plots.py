@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from matplotlib.figure import Figure
 
 from clbench.analysis.frames import column_of
-from clbench.analysis.load import Results as Records
+from clbench.analysis.load import Records
 from clbench.analysis.published import compare_published
 from clbench.analysis.study import read_study
 from clbench.errors import ConfigurationError, known

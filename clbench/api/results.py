@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from clbench.analysis.comparison import Baseline
-from clbench.analysis.load import Results as Records
+from clbench.analysis.load import Records
 from clbench.analysis.load import load as load_records
 from clbench.api.plots import Plots
 

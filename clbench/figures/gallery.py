@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 import pandas as pd
 
 from clbench.analysis.frames import column_of
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.analysis.published import Comparison
 from clbench.errors import ConfigurationError
 from clbench.figures import charts
@@ -35,7 +35,7 @@ def all_charts() -> list[Chart]:
 
 
 def draw_all(
-    results: Results,
+    results: Records,
     *,
     folder: Path | None = None,
     most: int = SETTINGS_DRAWN,
@@ -77,7 +77,7 @@ def draw_all(
     return pictures, notes
 
 
-def scores_of(results: Results) -> Scores:
+def scores_of(results: Records) -> Scores:
     """Return the runs of a sweep arranged for pictures; without losses where the runs' own files are gone."""
     runs = results.runs
     try:

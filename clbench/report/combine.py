@@ -7,13 +7,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from clbench.analysis.load import Results, load, read_runs
+from clbench.analysis.load import Records, load, read_runs
 from clbench.errors import ConfigurationError
 from clbench.records.files import row_bytes
 from clbench.records.sweep import read_summaries, tabulate
 
 
-def load_together(folders: Sequence[Path]) -> Results:
+def load_together(folders: Sequence[Path]) -> Records:
     """Return the results of one folder, or of several as one sweep in their common parent.
 
     Args:
@@ -41,4 +41,4 @@ def load_together(folders: Sequence[Path]) -> Results:
     if empty:
         raise ConfigurationError(*empty)
     rows, header = tabulate(list({summary["run"]: summary for summary in summaries}.values()))
-    return Results(parent, read_runs(io.BytesIO(row_bytes(header, rows))))
+    return Records(parent, read_runs(io.BytesIO(row_bytes(header, rows))))

@@ -9,7 +9,7 @@ from pathlib import Path
 from clbench.analysis.claims import Verdict, check_claims
 from clbench.analysis.comparison import Baseline
 from clbench.analysis.diagnostics import diagnose, write_findings
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.analysis.published import Comparison, compare_published
 from clbench.analysis.study import Study, read_study
 from clbench.errors import ConfigurationError
@@ -34,7 +34,7 @@ class Contents:
         published: our runs beside a published table, where the study has one.
     """
 
-    results: Results
+    results: Records
     origin: Origin
     sheets: tuple[Sheet, ...]
     claims: tuple[Verdict, ...]
@@ -45,7 +45,7 @@ class Contents:
 
 
 def gather(
-    results: Results,
+    results: Records,
     folder: Path,
     baseline: Baseline | None = None,
     is_study: bool = True,
@@ -88,7 +88,7 @@ def gather(
     )
 
 
-def diagnoses(results: Results) -> list[str]:
+def diagnoses(results: Records) -> list[str]:
     """Return what may be wrong with the runs, a line each, and write it into their summaries.
 
     Nothing is diagnosed where the runs' own files are gone; summaries that can't be written stay as they are.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.records.files import write_whole
 from clbench.report.contents import Contents
 from clbench.report.sheets import difference_sheets, outcome_sheet
@@ -35,7 +35,7 @@ def render(contents: Contents) -> str:
     return _template("page").render(contents=contents, origin=contents.origin, pictures=pictures, runs=runs)
 
 
-def render_tables(results: Results) -> str:
+def render_tables(results: Records) -> str:
     """Return the tables of an outcome and its comparison for a notebook, and where the files lie."""
     sheets = [outcome_sheet(results.runs), *difference_sheets(results)[:1]]
     return _template("tables").render(sheets=sheets, runs=count_runs(results.runs), folder=results.folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.records.commands import read_commands
 
 NO_PARAMETER = ("hydra.mode=", "hydra.sweep.dir=", "hydra.run.dir=")
@@ -37,7 +37,7 @@ class Origin:
     config: str = ""
 
 
-def origin_of(results: Results) -> Origin:
+def origin_of(results: Records) -> Origin:
     """Return where results come from; what their files do not tell is left out."""
     folder = results.folder
     sweep = read_yaml(folder / "multirun.yaml")

@@ -10,7 +10,7 @@ import pandas as pd
 from clbench.analysis.comparison import Baseline
 from clbench.analysis.conditions import condition_words
 from clbench.analysis.frames import column_of, rows_where
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.analysis.selection import choose_lambda
 from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.statistics import pairs_needed
@@ -53,7 +53,7 @@ def outcome_sheet(runs: pd.DataFrame) -> Sheet:
     )
 
 
-def difference_sheets(results: Results, baseline: Baseline | None = None) -> list[Sheet]:
+def difference_sheets(results: Records, baseline: Baseline | None = None) -> list[Sheet]:
     """Return the paired differences from a baseline: at chosen λ, then at every λ; none without any.
 
     Args:

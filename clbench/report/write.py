@@ -6,14 +6,14 @@ from pathlib import Path
 
 from clbench.analysis.claims import write_verdicts
 from clbench.analysis.comparison import Baseline
-from clbench.analysis.load import Results
+from clbench.analysis.load import Records
 from clbench.analysis.published import write_comparisons
 from clbench.report.contents import Contents, gather
 from clbench.report.html import write_page
 
 
 def write_report(
-    results: Results,
+    results: Records,
     folder: Path,
     baseline: Baseline | None = None,
     is_study: bool = True,
