@@ -10,6 +10,7 @@ from clbench.penalty import Group
 from clbench.strategies import (
     AGEM,
     GEM,
+    Combined,
     Cumulative,
     DarkReplay,
     ExperienceReplay,
@@ -72,6 +73,13 @@ TABLE = {
     "gem, two constraints a task": (GEM(buffer_size=20, parts=2), {"untouched": True}),
     "agem": (AGEM(buffer_size=20, reference=16), {"untouched": True}),
     "gdumb": (GDumb(buffer_size=20), {"untouched": False}),
+    "combined": (
+        Combined(
+            (Regularized(lam=0.1, anchor="init"), Regularized(anchor="each", importance=Fisher(), half=True))
+        ),
+        {"untouched": False},
+    ),
+    "combined, replay and si": (Combined((ExperienceReplay(buffer_size=20), SI)), {"untouched": True}),
     "shrink_perturb": (ShrinkPerturb(), {"untouched": True, "neutral": ShrinkPerturb(1.0, 0.0)}),
 }
 

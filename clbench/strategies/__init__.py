@@ -6,6 +6,7 @@ from clbench.strategies.acts import Acts
 from clbench.strategies.agem import AGEM
 from clbench.strategies.base import Strategy
 from clbench.strategies.baselines import Cumulative, Joint, Naive
+from clbench.strategies.combined import Combined
 from clbench.strategies.der import DarkReplay
 from clbench.strategies.er import ExperienceReplay
 from clbench.strategies.gdumb import GDumb
@@ -20,6 +21,7 @@ __all__ = [
     "Acts",
     "GEM",
     "Batch",
+    "Combined",
     "Context",
     "Cumulative",
     "DarkReplay",
