@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch is there when there are outputs; who reads the declarations does not need it
     from torch import Tensor
@@ -31,13 +31,24 @@ class Score:
         of: `labels` or `numbers`, which the targets must be.
         higher_is_better: whether more of it is better.
         function: of outputs `[lane, samples, outputs]` (−inf where an output does not compete) and targets
-            (int64 `[lane, samples]`, or float32 `[lane, samples, outputs]`); returns `[lane]`.
+            (int64 `[lane, samples]`, or float32 `[lane, samples, outputs]`); returns `[lane]`. None where
+            records alone know the score.
     """
 
     name: str
     of: str
     higher_is_better: bool
-    function: Callable[[Tensor, Tensor], Tensor]
+    function: Callable[[Tensor, Tensor], Tensor] | None
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the score, `[lane]`."""
+        assert self.function is not None, f"streams have no score that is not declared; got {self.name}"
+        return self.function(outputs, targets)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a user's."""
+        return is_own(self.function)
 
     @property
     def leads(self) -> bool:
@@ -60,8 +71,7 @@ def score(of: str, *, higher_is_better: bool) -> Callable[[Callable[..., Tensor]
 
     def declare(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         name = function.__name__
-        own = SCORES[name].function.__module__ != __name__ if name in SCORES else False
-        others = {"loss", *SCORES} - ({name} if own else set())
+        others = {"loss", *SCORES} - ({name} if name in SCORES and SCORES[name].is_own else set())
         if clash := [other for other in others if _begins(name, other) or _begins(other, name)]:
             rule = "A score's name must not be, begin or go on another's"
             raise ValueError(f"{rule}; got {name} beside {clash[0]}. Call it otherwise.")
@@ -71,6 +81,11 @@ def score(of: str, *, higher_is_better: bool) -> Callable[[Callable[..., Tensor]
     return declare
 
 
+def is_own(function: Callable[..., Any] | None) -> bool:
+    """Return whether a function is a user's; so is one that is not here."""
+    return function is None or function.__module__.partition(".")[0] != "clbench"
+
+
 def _begins(one: str, other: str) -> bool:
     """Return whether a column of the other score may be one of the first, whose task begins as it goes on."""
     return f"{other}_".startswith(f"{one}_")
@@ -78,7 +93,7 @@ def _begins(one: str, other: str) -> bool:
 
 def scores_in(scenario: str) -> list[str]:
     """Return the names of the scores that fit a scenario's targets."""
-    return [name for name, found in SCORES.items() if scenario in KINDS[found.of]]
+    return [name for name, found in SCORES.items() if found.function and scenario in KINDS[found.of]]
 
 
 @score("labels", higher_is_better=True)

@@ -175,6 +175,21 @@ def test_a_metric_of_ones_own_stands_in_all_tables(score, heading, shown, tmp_pa
     assert not higher_is_better("worst_task")
 
 
+@pytest.mark.usefixtures("_worst_task")
+def test_a_metric_of_ones_own_is_read_where_its_code_is_not(tmp_path):
+    for seed in (0, 1):
+        outcome = Outcome([[0.9, 0.3], [0.5, 0.7 + seed / 8]], [0.1, 0.2])
+        write_run(tmp_path / str(seed), make_run(seed=seed), make_result(outcome))
+    write_sweep(tmp_path)
+    there = outcome_sheet(clbench.load(tmp_path).runs)
+    del metrics.METRICS["worst_task"]
+    assert outcome_sheet(clbench.load(tmp_path).runs) == there and there.header[-1] == "worst"
+    assert not higher_is_better("worst_task") and metrics.METRICS["worst_task"].formula is None
+    del metrics.METRICS["worst_task"]
+    (tmp_path / "runs.csv").unlink()  # now from the summaries alone
+    assert clbench.load(tmp_path).runs["worst_task"].tolist() == [0.5, 0.5]
+
+
 def test_a_metric_against_the_reference_is_worked_out_in_the_sweep(tmp_path):
     @metric(higher_is_better=False)
     def first_task_behind(diagonal, reference):

@@ -15,9 +15,9 @@ from clbench.engine import train
 from clbench.models import MLP
 from clbench.optimizers import SGD
 from clbench.records import write_run, write_sweep
-from clbench.records.columns import higher_is_better
+from clbench.records.columns import higher_is_better, read_final
 from clbench.runs import Run
-from clbench.scores import SCORES, r2, score
+from clbench.scores import SCORES, r2, score, scores_in
 from clbench.strategies import Naive
 from clbench.streams.regression import TwoTaskRegression
 
@@ -46,7 +46,7 @@ def test_scores_of_labels_agree_with_scikit_learn(name):
     outputs = torch.randn(3, 40, 5, generator=generator)
     targets = torch.randint(0, 4, (3, 40), generator=generator)  # class 4 is predicted and never right
     targets[1] = 2
-    found = SCORES[name].function(outputs, targets)
+    found = SCORES[name](outputs, targets)
     pairs = zip(targets.numpy(), outputs.argmax(2).numpy(), strict=True)
     theirs = {"accuracy": accuracy_score}.get(name) or functools.partial(f1_score, average=name[3:])
     assert found.tolist() == pytest.approx([theirs(*pair) for pair in pairs])
@@ -83,6 +83,11 @@ def test_a_users_score_is_computed_recorded_and_oriented_by_one_declaration(tmp_
     assert results.runs["test_mae_B"].tolist() == ends[ends["task"] == "B"]["mae"].tolist()
     assert (ends["mae"] <= ends["rmse"]).all() and (ends["mae"] > 0).all()
     assert not higher_is_better("test_mae_B") and leading_metric_of(results.runs) == "loss"
+    del SCORES["mae"]  # as where the report is made again, without the user's code
+    assert read_final("test_mae_B") is None
+    clbench.load(tmp_path)
+    assert read_final("test_mae_B") == ("test", "mae", "B") and not higher_is_better("test_mae_B")
+    assert "mae" not in scores_in("regression")  # nothing can compute it
 
 
 @pytest.mark.parametrize("name", ["accuracy", "loss", "loss_sum", "f1"])

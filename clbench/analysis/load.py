@@ -15,6 +15,7 @@ from pyarrow import csv as arrow_csv
 from clbench.analysis.frames import rows_where
 from clbench.errors import ConfigurationError
 from clbench.records.files import row_bytes
+from clbench.records.own import unknown_columns
 from clbench.records.roles import role_of_label
 from clbench.records.run import SUBSET, SUMMARY
 from clbench.records.sweep import read_summaries, settings_of, tabulate
@@ -127,6 +128,8 @@ def load(folder: Path | str) -> Records:
     folder = Path(folder)
     path = folder / "runs.csv"
     if path.exists() and len(runs := read_runs(path)):
+        if unknown_columns(runs.columns):
+            read_summaries(folder)  # which declare them
         return Records(folder, runs)
     summaries = read_summaries(folder) if folder.is_dir() else []
     if not summaries:

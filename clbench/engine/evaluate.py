@@ -89,7 +89,7 @@ class Evaluator:
             part = slice(group.start, group.stop)
             losses[:, group.task, group.split] = each[:, part].mean(1)
             for name, values in scores.items():
-                found = SCORES[name].function(outputs[:, part], self.targets[:, part])
+                found = SCORES[name](outputs[:, part], self.targets[:, part])
                 values[:, group.task, group.split] = found
         return losses, scores
 

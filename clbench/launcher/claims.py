@@ -1,13 +1,10 @@
-"""A study's claims, looked at before it trains: what can't be checked afterwards is told now."""
+"""A study's claims, looked at before it trains: what can't be checked afterwards is said now."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from clbench.errors import known
-
-OTHERS = ("steps", "samples", "seconds")
-"""Columns of `runs.csv` besides metrics and final scores."""
 
 
 def claim_problems(claims: Any) -> list[str]:
@@ -22,10 +19,10 @@ def claim_problems(claims: Any) -> list[str]:
         return [f"study.claims must be a list of mappings; got study.claims={claims}. Write [{{claim: …}}]."]
     from clbench.analysis.claim_grammar import grammar_problems
     from clbench.engine.results import TRAINING_COLUMNS
-    from clbench.records.columns import read_final
-    from clbench.records.metrics import METRICS
+    from clbench.records.columns import COUNTS, read_final
+    from clbench.records.declared import METRICS
 
-    names = (*METRICS, *TRAINING_COLUMNS, *OTHERS)
+    names = (*METRICS, *TRAINING_COLUMNS, *COUNTS)
     found = grammar_problems(claims)
     for number, claim in enumerate(claims):
         metric = str(claim.get("metric", "acc"))

@@ -18,7 +18,10 @@ from clbench.config import SPLITS
 from clbench.records.declared import METRICS
 from clbench.scores import SCORES
 
-COSTS = ("loss", "steps", "samples", "seconds", "penalty", "distance")
+COUNTS = ("steps", "samples", "seconds")
+"""Columns after the metrics: what a run took."""
+
+COSTS = ("loss", *COUNTS, "penalty", "distance")
 """Columns besides scores and metrics of which less is better."""
 
 

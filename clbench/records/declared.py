@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from clbench.scores import is_own
+
 OF_A_RUN = ("matrix", "initial", "curve", "stage", "step", "gaps")
 OF_A_PAIR = ("diagonal", "reference")
 """What a formula may be computed from, by the names of its parameters: one run's scores, or R[j,j] of a run
@@ -22,7 +24,7 @@ class Metric:
 
     Args:
         name: of the column.
-        formula: a function of some of `OF_A_RUN`, or of `OF_A_PAIR`.
+        formula: a function of some of `OF_A_RUN`, or of `OF_A_PAIR`; None where records alone know it.
         higher_is_better: whether more of it is better.
         heading: in the tables of a sweep, which leave out a metric without.
         heading_of_losses: that of its negative, which tables show where scores are losses with their sign
@@ -30,7 +32,7 @@ class Metric:
     """
 
     name: str
-    formula: Callable[..., float]
+    formula: Callable[..., float] | None
     higher_is_better: bool
     heading: str = ""
     heading_of_losses: str = ""
@@ -38,15 +40,22 @@ class Metric:
     @functools.cached_property
     def inputs(self) -> tuple[str, ...]:
         """What the formula is computed from."""
-        return tuple(inspect.signature(self.formula).parameters)
+        return tuple(inspect.signature(self.formula).parameters) if self.formula else ()
 
     @property
     def needs_reference(self) -> bool:
         """Whether it compares a run with the reference run, and so is known of a sweep only."""
         return "reference" in self.inputs
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a user's."""
+        return is_own(self.formula)
+
     def of(self, values: Mapping[str, Any]) -> float:
-        """Return the metric, given all that it may be computed from."""
+        """Return the metric, given all that it may be computed from; NaN where that lacks something."""
+        if self.formula is None or not values.keys() >= set(self.inputs):
+            return float("nan")
         return float(self.formula(*(values[name] for name in self.inputs)))
 
 
@@ -68,8 +77,7 @@ def metric(
         if not (set(found.inputs) <= set(OF_A_RUN) or set(found.inputs) <= set(OF_A_PAIR)):
             rule = f"A metric must be of {', '.join(OF_A_RUN)}; or of {' and '.join(OF_A_PAIR)}"
             raise ValueError(f"{rule}; got {found.name}({', '.join(found.inputs)}). Name its parameters so.")
-        there = METRICS.get(found.name)
-        if there and there.formula.__module__.startswith("clbench."):
+        if found.name in METRICS and not METRICS[found.name].is_own:
             raise ValueError(f"A metric's name must be free; got {found.name}. Call it otherwise.")
         METRICS[found.name] = found
         return formula

@@ -216,8 +216,7 @@ def all_metrics(
         curve[full] = subset
     values = {"matrix": matrix, "initial": initial, "curve": curve, "stage": stage, "step": step}
     values["gaps"] = gaps(curve, stage, step)
-    found = {name: NAN if item.needs_reference else item.of(values) for name, item in METRICS.items()}
-    return found, np.diagonal(matrix).copy()
+    return {name: item.of(values) for name, item in METRICS.items()}, np.diagonal(matrix).copy()
 
 
 def relative_metrics(diagonal: Sequence[float], reference: Sequence[float]) -> dict[str, float]:

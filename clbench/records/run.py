@@ -15,6 +15,7 @@ from clbench.records.columns import final_columns, leading_metric, oriented
 from clbench.records.declared import METRICS
 from clbench.records.files import column_bytes, json_bytes, write_whole
 from clbench.records.metrics import all_metrics
+from clbench.records.own import own_declarations
 from clbench.records.provenance import provenance
 
 if TYPE_CHECKING:  # the engine's package imports torch, which must not be needed to read or write records
@@ -148,7 +149,8 @@ def summarise(
     """
     labels = {str(key): str(value) for key, value in run.labels.items()}
     lam = getattr(run.strategy, "lam", None)
-    summary = {
+    own = own_declarations(result.scores)
+    return {
         "run": name,
         "strategy": labels.get("strategy", type(run.strategy).__name__),
         "role": run.strategy.role,
@@ -170,9 +172,9 @@ def summarise(
         "metric": leading_metric(result.scores),
         "program": dict(result.program),
         "diagnostics": [],
+        **({"declared": own} if own else {}),
         "provenance": provenance(run, config, result.program, result.files),
     }
-    return summary
 
 
 def _final_values(result: RunResult) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clbench.records.columns import final_columns
+from clbench.records.columns import COUNTS, final_columns
 from clbench.records.declared import METRICS
 from clbench.records.files import row_bytes, write_whole
 from clbench.records.metrics import relative_metrics
+from clbench.records.own import adopt
 from clbench.records.roles import ORDER, REFERENCES, role_of_label
 from clbench.records.run import SUMMARY
 
@@ -61,6 +62,7 @@ def read_summaries(folder: Path) -> list[dict[str, Any]]:
     for place in find_runs(folder):
         summary = json.loads((place / SUMMARY).read_text(encoding="utf-8"))
         name = place.relative_to(folder).as_posix()
+        adopt(summary.get("declared", {}))
         role = summary.get("role", role_of_label(summary["strategy"]))
         found.append(summary | {"run": place.name if name == "." else name, "role": role})
     return found
@@ -93,7 +95,7 @@ def tabulate(summaries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
         for final in final_columns(summary["tasks"], summary["splits"], summary["scores"])
     )
     header = ["run", "strategy", "role", "lam", "seed", "stream", *varying, "status", *finals, *METRICS]
-    header += ["steps", "samples", "seconds"]
+    header += COUNTS
     if any(row["status"] == "diverged" for row in rows):
         header.append("diverged_after")
     return rows, header
