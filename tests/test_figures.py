@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ from clbench.figures.plot_lambda import plot_lambda
 from clbench.figures.scores import arrange, width_column, width_of
 from clbench.figures.setting import Setting
 from clbench.figures.style import save, styled
-from clbench.figures.words import number, seeds
+from clbench.figures.words import number_text, seeds
 
 BASIC = {"naive": (None,), "l2": (0.0, 1.0, 10.0, 100.0), "joint": (None,)}
 
@@ -88,7 +89,7 @@ def test_chosen_lambda_is_the_best_on_validation(scores):
     best = min(means, key=means.get)
     choice = choose(scores, "")
     assert (choice.lams, choice.split) == ({"l2": (best,)}, "val")
-    assert set(choice.runs["line"]) == {"naive", f"l2, λ={number(best)}", "joint"}
+    assert set(choice.runs["line"]) == {"naive", f"l2, λ={number_text(best)}", "joint"}
 
 
 def disagreeing_runs():
@@ -187,9 +188,9 @@ def test_settings_and_variants_are_what_varies():
             "seed": 0,
             "stream": "digits",
             "stream.scenario": ["task", "class"] * 3,
-            "stream.outputs": [2, 10] * 3,  # told by the scenario already
+            "stream.outputs": [2, 10] * 3,  # fixed by the scenario already
             "strategy.scale": [None, None, "sum", "sum", "mean", "mean"],
-            "optimizer.lr": [0.1, 0.1, 0.2, 0.2, 0.2, 0.2],  # told by the strategy already
+            "optimizer.lr": [0.1, 0.1, 0.2, 0.2, 0.2, 0.2],  # fixed by the strategy already
             "status": "done",
             "test_loss_A": 1.0,
         }
@@ -200,6 +201,24 @@ def test_settings_and_variants_are_what_varies():
         scores.runs["line"].tolist()
         == ["naive"] * 2 + ["l2 (scale=sum), λ=1"] * 2 + ["l2 (scale=mean), λ=2"] * 2
     )
+
+
+def test_bounds_are_known_by_their_role_and_not_by_their_name():
+    runs = pd.DataFrame(
+        {"run": list("abc"), "strategy": ["plain", "joint", "l2"], "lam": [np.nan, np.nan, 1.0]}
+    )
+    runs = runs.assign(
+        lam=[np.nan, np.nan, 1.0],
+        role=["naive", "", ""],
+        seed=0,
+        stream="toy",
+        status="done",
+        test_loss_A=1.0,
+    )
+    scores = arrange(runs, pd.DataFrame())
+    setting = Setting(scores, Path)
+    assert scores.bounds == {"plain"} and list(setting.bounds["strategy"]) == ["plain"]
+    assert not setting.has_joint  # a strategy that is only called so
 
 
 def test_an_empty_cell_is_called_null():
@@ -376,7 +395,7 @@ def test_spread_keeps_order_and_distance_and_moves_no_more_than_needed():
 
 def test_numbers_and_seeds_are_written_as_people_do():
     texts = {0: "0", 0.1: "0.1", 100: "100", 1e4: "10000", 1e-6: "1e-6", 2.5e7: "2.5e7"}
-    assert {value: number(value) for value in texts} == texts
+    assert {value: number_text(value) for value in texts} == texts
     assert seeds([10, 10]) == "10 seeds" and seeds([1]) == "1 seed" and seeds([8, 10]) == "8 to 10 seeds"
 
 
@@ -394,14 +413,14 @@ def test_log_axes_begin_at_one_and_a_half_decades(values, wide):
 
 def test_no_panel_has_more_than_eight_lines():
     names = ["naive", "joint", *(f"s{index}" for index in range(15))]
-    panels = panels_of_lines(names, names)
+    panels = panels_of_lines(names, names, {"naive", "joint"})
     assert max(map(len, panels)) <= 8 and {name for panel in panels for name in panel} == set(names)
     assert all(panel[:2] == ["naive", "joint"] for panel in panels)
-    assert panels_of_lines(names[:8], names[:8]) == [names[:8]]
-    assert max(map(len, panels_of_lines(names[:9], names[:9]))) <= 8
+    assert panels_of_lines(names[:8], names[:8], {"naive"}) == [names[:8]]
+    assert max(map(len, panels_of_lines(names[:9], names[:9], {"naive"}))) <= 8
 
 
-def test_tasks_are_thinned_evenly():
+def test_of_many_tasks_evenly_spread_ones_are_drawn():
     assert evenly(5, 9) == [0, 1, 2, 3, 4]
     assert evenly(17, 9) == [0, 2, 4, 6, 8, 10, 12, 14, 16]
 
@@ -513,7 +532,7 @@ def test_widths_get_their_best_lambda(tmp_path, unsaved):
     assert pictures[0].png.stem == "best_lambda"
 
 
-def test_a_sweep_without_a_finished_run_is_told(tmp_path):
+def test_a_sweep_without_a_finished_run_is_reported(tmp_path):
     write_sweep(tmp_path, {"naive": (None,)}, seeds=1, diverged=("naive,seed=0",))
     assert draw_all(load(tmp_path)) == (
         [],

@@ -91,7 +91,7 @@ def test_pages_pictures_are_the_files(drawn):
     assert all(ElementTree.fromstring(picture).tag.endswith("svg") for picture in pictures)
 
 
-def test_page_tells_study_command_and_origin(drawn):
+def test_page_names_study_command_and_origin(drawn):
     text = (drawn / "report.html").read_text(encoding="utf-8")
     assert "How much of A is lost?" in text
     assert "Most &lt;of it&gt;." in text  # escaped
@@ -156,7 +156,7 @@ def test_rows_at_every_lambda_are_exploratory(drawn):
     assert "Exploratory" in others.note and "for the 2 compared within one setting" in family.note
 
 
-def test_the_least_possible_p_is_told_where_it_is_large(drawn, tmp_path):
+def test_the_least_possible_p_is_named_where_it_is_large(drawn, tmp_path):
     # 3 pairs have 8 sign patterns: p is 2/8 at best, 0.5 after Holm's for 2 tests. 2 · 2/2ⁿ ≤ 0.05 at n = 7.
     note = difference_sheets(load(drawn), "naive")[0].note
     assert note.endswith(
@@ -234,7 +234,7 @@ def test_claims_are_marked_and_checked(tmp_path, capsys, unsaved, claim, mark, c
     text = f"{claim['greater']['strategy']} forgets"
     study = {"claims": [{"claim": text, **claim}]}
     (tmp_path / "multirun.yaml").write_text(yaml.safe_dump({"study": study}))
-    assert exit_code(tmp_path) == 0  # told, but no failure unless asked
+    assert exit_code(tmp_path) == 0  # reported, but no failure unless asked
     assert exit_code(tmp_path, "--check-claims") == code
     lines = capsys.readouterr().out.splitlines()
     assert next(line for line in lines if text in line).startswith(f"{mark} {text}")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from clbench.figures.words import number
+from clbench.figures.words import number_text
 
 LOG_SPAN = 1.5
 """Positive values that span more decades than this are drawn on a log axis."""
@@ -60,7 +60,7 @@ def set_log(ax: Axes, which: Literal["x", "y"] = "y") -> None:
     """Make an axis logarithmic, with decades written as a person does."""
     set_scale, axis = (ax.set_xscale, ax.xaxis) if which == "x" else (ax.set_yscale, ax.yaxis)
     set_scale("log", nonpositive="clip")
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -13,7 +13,7 @@ from clbench.analysis.frames import column_of, groups, rows_where
 from clbench.analysis.selection import best_lambda, criterion, nested_lambdas
 from clbench.figures.looks import Look
 from clbench.figures.scores import Scores
-from clbench.figures.words import number
+from clbench.figures.words import number_text
 
 
 @dataclass(frozen=True)
@@ -84,4 +84,4 @@ def _counted(lams: pd.Series) -> str:
     """Return the most frequent λ, the smallest of equals, with its share where seeds differ."""
     counts = Counter(lams.sort_values()).most_common()
     lam, count = counts[0]
-    return number(lam) if len(counts) == 1 else f"{number(lam)} ({count} of {len(lams)})"
+    return number_text(lam) if len(counts) == 1 else f"{number_text(lam)} ({count} of {len(lams)})"

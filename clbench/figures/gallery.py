@@ -68,12 +68,12 @@ def draw_all(
         )
     sweep = Setting(scores, results.run_folder, published=tuple(published), source=source)
     settings = [replace(sweep, name=name, is_only=len(names) == 1) for name in names]
-    pictures, place = [], (folder or results.folder) / "figures"
+    known, place = all_charts(), (folder or results.folder) / "figures"
     with styled():
-        pictures += _draw(sweep, [chart for chart in all_charts() if not chart.per_setting], place)
+        pictures = _draw(sweep, [chart for chart in known if not chart.per_setting], place)
         for setting in settings:
             if not setting.runs.empty:
-                pictures += _draw(setting, [chart for chart in all_charts() if chart.per_setting], place)
+                pictures += _draw(setting, [chart for chart in known if chart.per_setting], place)
     return pictures, notes
 
 

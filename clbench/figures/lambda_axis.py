@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from clbench.figures.words import number
+from clbench.figures.words import number_text
 
 
 class LambdaScale:
@@ -33,7 +33,7 @@ class LambdaScale:
         axis, set_limits = (ax.xaxis, ax.set_xlim) if which == "x" else (ax.yaxis, ax.set_ylim)
         every = max(1, int(np.ceil((self.last - self.first) / 5)))
         decades = np.arange(self.first, self.last + 1, every)
-        texts = [number(10.0**decade) for decade in decades]
+        texts = [number_text(10.0**decade) for decade in decades]
         if self.has_zero:
             axis.set_ticks([self.zero, *decades], labels=["0", *texts])
         else:

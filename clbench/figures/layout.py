@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clbench.figures.axes import figure_of
-from clbench.figures.scores import REFERENCES
 
 LINES = 8
 """Most lines in a panel; more lines get more panels, each with naive and joint for reference."""
@@ -19,20 +18,23 @@ PANELS = 9
 """Most tasks in one picture; of more, evenly chosen ones are drawn, the first and the last among them."""
 
 
-def panels_of_lines(lines: Sequence[str], strategies: Sequence[str]) -> list[list[str]]:
-    """Return the lines of every panel: at most `LINES` each, the references in all of them.
+def panels_of_lines(
+    lines: Sequence[str], strategies: Sequence[str], bounds: Collection[str]
+) -> list[list[str]]:
+    """Return the lines of every panel: at most `LINES` each, the bounds in all of them.
 
     Args:
         lines: names in order.
         strategies: the strategy of each.
+        bounds: strategies that the others lie between.
     """
-    references = [line for line, name in zip(lines, strategies, strict=True) if name in REFERENCES][:3]
-    others = [line for line in lines if line not in references]
+    repeated = [line for line, name in zip(lines, strategies, strict=True) if name in bounds][:3]
+    others = [line for line in lines if line not in repeated]
     if len(lines) <= LINES:
         return [list(lines)]
-    size = LINES - len(references)
+    size = LINES - len(repeated)
     size = ceil(len(others) / ceil(len(others) / size))
-    return [[*references, *others[start : start + size]] for start in range(0, len(others), size)]
+    return [[*repeated, *others[start : start + size]] for start in range(0, len(others), size)]
 
 
 def evenly(count: int, most: int) -> list[int]:
@@ -42,7 +44,7 @@ def evenly(count: int, most: int) -> list[int]:
     return [round(place * (count - 1) / (most - 1)) for place in range(most)]
 
 
-def head(figure: Figure, title: str, subtitle: str, setting: str = "") -> None:
+def write_title(figure: Figure, title: str, subtitle: str, setting: str = "") -> None:
     """Write the title of a whole figure at its left, and below it, smaller and grey, how to read it."""
     subtitle = f"{setting}; {subtitle}" if setting else subtitle
     figure.suptitle(f"{title}\n ", x=0.01, ha="left", fontsize=10.5)
@@ -79,7 +81,7 @@ def tidy_grid(axes: Sequence[Axes], used: int, columns: int) -> None:
             ax.tick_params(labelbottom=True)
 
 
-def name_lines(axes: Sequence[Axes], used: int, columns: int) -> None:
+def add_legend(axes: Sequence[Axes], used: int, columns: int) -> None:
     """Write a legend of all lines into the first free cell of a grid, or at the right of its first row.
 
     Args:

@@ -47,7 +47,7 @@ STRATEGY_LOOKS: dict[str, Look] = {
 """Colour and dash of the strategies known by name; others get theirs from their name's hash."""
 
 VARIANT_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)
-"""Colours of a strategy's variants, which its own colour can't tell apart; naive's and joint's are spared."""
+"""Colours of a strategy's variants, which share its own colour; naive's and joint's are not among them."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 

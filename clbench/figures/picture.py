@@ -1,4 +1,4 @@
-"""A picture that was written, which needs no drawing library to be spoken of."""
+"""What a report says of a picture; without matplotlib, which takes its time to import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Picture:
     """A picture that was written.
 
     Args:
-        title: what it shows; in the page, the text in its stead.
+        title: what it shows; in the page, its alternative text.
         caption: how to read it, with the number of seeds.
         png, svg: its files.
     """

@@ -18,7 +18,7 @@ TRAINING_ON = "training on "
 
 def plot_curves(
     estimates: pd.DataFrame,
-    switches: Mapping[str, tuple[float, float]],
+    stages: Mapping[str, tuple[float, float]],
     counted: str = "gradient step",
     *,
     metric: str = "loss",
@@ -33,7 +33,7 @@ def plot_curves(
 
     Args:
         estimates: `line, strategy, step, mean, low, high`; a line per value of `line`.
-        switches: per task name the first and the last step of its stage.
+        stages: per task name the first and the last step of its stage, in order.
         counted: what `step` counts, for the axis.
         metric: `loss` or a score's name, for the axis.
         loss: which loss it is, for the axis.
@@ -67,7 +67,7 @@ def plot_curves(
         ax.set_ylim(bottom=floor, auto=True)  # panels that share the axis may still widen it
     else:
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]) if metric == "loss" else None, auto=True)
-    mark_switches(ax, switches)
+    mark_switches(ax, stages)
     ax.set_xlabel(counted)
     ax.set_ylabel(quantity(metric, loss))
     if label_lines:

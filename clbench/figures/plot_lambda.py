@@ -1,4 +1,4 @@
-"""A final loss or score over λ, with strategies without λ for reference."""
+"""A final loss or score over λ, with level lines for strategies without λ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clbench.figures.words import quantity
 
 def plot_lambda(
     estimates: pd.DataFrame,
-    references: pd.DataFrame,
+    bounds: pd.DataFrame,
     *,
     metric: str = "loss",
     loss: str = "loss",
@@ -28,11 +28,11 @@ def plot_lambda(
     label_lines: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a final metric against λ with intervals; strategies without λ are level reference lines.
+    """Draw a final metric against λ with intervals; strategies without λ are level lines.
 
     Args:
         estimates: `line, strategy, lam, mean, low, high, chosen`; the chosen λ gets a ring.
-        references: `line, strategy, mean, low, high`, one row each.
+        bounds: `line, strategy, mean, low, high`, one row each.
         metric, loss: for the axis.
         log: logarithmic y axis; None for where the means span more than 1.5 decades.
         floor: where a logarithmic axis ends below; None for just below the means drawn here.
@@ -41,17 +41,17 @@ def plot_lambda(
         ax: axes to draw on, None for new ones.
 
     Returns:
-        the axes; a curve or reference has its label, an interval's band the label `_band <line>`.
+        the axes; a curve or level line has its label, an interval's band the label `_band <line>`.
     """
     ax = axes_or_new(ax)
     scale = LambdaScale(estimates["lam"])
-    frames = [estimates, references] if len(references) else [estimates]
+    frames = [estimates, bounds] if len(bounds) else [estimates]
     means = np.concatenate([frame["mean"].to_numpy(dtype=float) for frame in frames])
     log = metric == "loss" and spans_decades(means) if log is None else log
     if log:
         set_log(ax)
     ends = []
-    for line, level in groups(references, "line"):
+    for line, level in groups(bounds, "line"):
         colour, dash = line_look(line, level["strategy"].iloc[0], looks)
         mean, low, high = level[["mean", "low", "high"]].to_numpy(dtype=float)[0]
         if np.isnan(low):

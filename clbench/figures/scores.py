@@ -17,10 +17,9 @@ import pandas as pd
 from clbench.analysis.frames import column_of, rows_where
 from clbench.analysis.settings import context_columns, strategy_columns
 from clbench.figures.looks import Look, variant_looks
-from clbench.figures.words import literal, number
+from clbench.figures.words import literal, number_text
 from clbench.records.columns import finals_among, leading_metric
 
-REFERENCES = ("naive", "joint", "cumulative")
 WIDTH = re.compile(r"(^|\.)(hidden|width|hidden_size|sizes)$")
 
 
@@ -63,6 +62,11 @@ class Scores:
         """Which loss it is: `cross_entropy` with a score that counts hits, `mse` otherwise."""
         return "mse" if self.selection == "loss" else "cross_entropy"
 
+    @functools.cached_property
+    def bounds(self) -> set[str]:
+        """The strategies that the others lie between: those whose role is naive, joint or cumulative."""
+        return set(rows_where(self.all_runs, self.all_runs["role"] != "")["strategy"])
+
     def of(self, setting: str) -> pd.DataFrame:
         """Return the finished runs of a setting."""
         return rows_where(self.runs, self.runs["setting"] == setting)
@@ -89,7 +93,7 @@ def arrange(runs: pd.DataFrame, losses: pd.DataFrame) -> Scores:
     runs["setting"] = _words(runs, varying) if varying else ""
     runs["variant"] = _variants(runs)
     runs["line"] = [
-        variant if np.isnan(lam) else f"{variant}, λ={number(lam)}"
+        variant if np.isnan(lam) else f"{variant}, λ={number_text(lam)}"
         for variant, lam in zip(runs["variant"], runs["lam"], strict=True)
     ]
     settings = tuple(sorted(runs["setting"].unique(), key=_natural))
@@ -98,7 +102,7 @@ def arrange(runs: pd.DataFrame, losses: pd.DataFrame) -> Scores:
 
 
 def _drawable(runs: pd.DataFrame, losses: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both frames with tasks called as matplotlib is to be given their names."""
+    """Return both frames with the names of tasks as matplotlib takes them literally."""
     names = {
         final.column: final._replace(task=literal(final.task)).column
         for final in finals_among(runs)
@@ -112,13 +116,13 @@ def _drawable(runs: pd.DataFrame, losses: pd.DataFrame) -> tuple[pd.DataFrame, p
 def _settings(runs: pd.DataFrame) -> tuple[str, ...]:
     """Return the columns of configuration that vary within some strategy and aren't the strategy's own.
 
-    A column is left out when those before it already tell its values apart (a stream's name tells its sizes).
+    A column is left out when those before it already divide the runs by it (a stream's name fixes its sizes).
     """
     columns = sorted(context_columns(runs), key=lambda name: "." in name)  # whole groups first
-    return _telling(runs, columns, ["strategy"])
+    return _dividing(runs, columns, ["strategy"])
 
 
-def _telling(runs: pd.DataFrame, columns: list[str], known: list[str]) -> tuple[str, ...]:
+def _dividing(runs: pd.DataFrame, columns: list[str], known: list[str]) -> tuple[str, ...]:
     """Return the columns, in order, that divide runs which `known` and the former ones do not."""
     kept: list[str] = []
     texts = runs.astype(dict.fromkeys([*known, *columns], str))
@@ -154,9 +158,11 @@ def short_name(column: str, columns: tuple[str, ...]) -> str:
 
 def _plain(values: pd.Series) -> pd.Series:
     """Return a column as text, numbers as a person writes them, and `null` where a cell is empty."""
-    return values.map(
-        lambda value: "null" if pd.isna(value) else number(value) if isinstance(value, float) else str(value)
-    ).astype(str)
+
+    def text(value: object) -> str:
+        return number_text(value) if isinstance(value, float) else str(value)
+
+    return values.map(lambda value: "null" if pd.isna(value) else text(value)).astype(str)
 
 
 def _variants(runs: pd.DataFrame) -> pd.Series:
@@ -164,7 +170,7 @@ def _variants(runs: pd.DataFrame) -> pd.Series:
     names = column_of(runs, "strategy").astype(str)
     own = [name for name in strategy_columns(runs) if name.startswith("strategy.")]
     for strategy, rows in runs.groupby("strategy"):
-        varying = _telling(rows, own, [])
+        varying = _dividing(rows, own, [])
         if varying:
             names.loc[rows.index] = f"{strategy} (" + _words(rows, varying) + ")"
     return names

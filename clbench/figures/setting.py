@@ -13,7 +13,8 @@ from clbench.analysis.frames import column_of, rows_where
 from clbench.analysis.published import Comparison
 from clbench.figures import estimates as est
 from clbench.figures.choices import Choice, choose
-from clbench.figures.scores import REFERENCES, Scores
+from clbench.figures.scores import Scores
+from clbench.records.roles import JOINT
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,14 @@ class Setting:
         return rows_where(runs, column_of(runs, "variant").map(column_of(counts, "lam")) >= 3)
 
     @property
-    def references(self) -> pd.DataFrame:
-        """The finished runs without λ that the others are seen against: naive's, joint's, cumulative's."""
-        return rows_where(self.runs, self.runs["lam"].isna() & self.runs["strategy"].isin(REFERENCES))
+    def bounds(self) -> pd.DataFrame:
+        """The finished runs without λ that the others lie between: naive's, joint's, cumulative's."""
+        return rows_where(self.runs, self.runs["lam"].isna() & (self.runs["role"] != ""))
+
+    @property
+    def has_joint(self) -> bool:
+        """Whether one of the strategies that get curves trains on all tasks from the start."""
+        return JOINT in set(self.choice.runs["role"])
 
     @functools.cached_property
     def tasks(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def number(value: float) -> str:
+def number_text(value: float) -> str:
     """Return a hyperparameter as a person writes it: `0.1`, `100`, `1e-6`."""
     if value == 0:
         return "0"
@@ -57,7 +57,7 @@ def how_read(counts: Iterable[int]) -> str:
     return "one seed, so no interval" if max(found) == 1 else f"mean and 95 % interval over {seeds(found)}"
 
 
-def switches(strategies: Iterable[str]) -> str:
+def how_stages_read(has_joint: bool) -> str:
     """Return how the stages above the axes are to be read."""
     mark = "Dashed vertical lines mark the switches"
-    return f"{mark}; joint trains on all tasks from the start." if "joint" in set(strategies) else f"{mark}."
+    return f"{mark}; joint trains on all tasks from the start." if has_joint else f"{mark}."

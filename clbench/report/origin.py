@@ -1,4 +1,4 @@
-"""Where a sweep comes from, as its own files tell: the study, the command, the code and the machine."""
+"""Where a sweep comes from, as its own files say: the study, the command, the code and the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Origin:
 
     Args:
         name: the study's name, or the stream's.
-        commands: what reproduces it, in their order; none where its files do not tell.
+        commands: what reproduces it, in their order; none where its files do not say.
         study: `question`, `claim`, … of the study, empty without one.
         facts: code version, libraries, machine, … with all the values that the runs have.
         config: the resolved configuration of the first run, as YAML.
@@ -38,7 +38,7 @@ class Origin:
 
 
 def origin_of(results: Records) -> Origin:
-    """Return where results come from; what their files do not tell is left out."""
+    """Return where results come from; what their files do not say is left out."""
     folder = results.folder
     sweep = read_yaml(folder / "multirun.yaml")
     summaries = [summary for run in results.runs["run"] if (summary := _summary(results.run_folder(run)))]

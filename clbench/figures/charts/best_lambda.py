@@ -13,12 +13,12 @@ from clbench.figures import estimates as est
 from clbench.figures.axes import axes_or_new, new_axes
 from clbench.figures.chart import Drawing, chart
 from clbench.figures.lambda_axis import LambdaScale
-from clbench.figures.layout import head
+from clbench.figures.layout import write_title
 from clbench.figures.line_ends import label_ends, spread
 from clbench.figures.looks import MARKERS, Look, line_look
 from clbench.figures.scores import short_name, width_column
 from clbench.figures.setting import Setting
-from clbench.figures.words import number, seeds
+from clbench.figures.words import number_text, seeds
 
 
 def plot_best_lambda(
@@ -66,7 +66,7 @@ def plot_best_lambda(
         ends.append((float(y[-1]), line, colour))
     if logarithmic:
         ax.set_xscale("log", base=2)
-    ax.set_xticks(widths, labels=[number(width) for width in widths])
+    ax.set_xticks(widths, labels=[number_text(width) for width in widths])
     ax.minorticks_off()
     scale.set_axis(ax, "y")
     ax.set_xlabel(x_label)
@@ -99,7 +99,7 @@ def draw_best_lambda(setting: Setting, metric: str) -> Drawing | None:
         ax=axes[0],
     )
     title = "Best λ over width"
-    head(figure, title, f"over {seeds(best['n'])}; bars span the λ that may be best as well")
+    write_title(figure, title, f"over {seeds(best['n'])}; bars span the λ that may be best as well")
     bars = "bars: the λ that no paired t test tells from it (95 %)"
     caption = f"λ with the best mean over {seeds(best['n'])}; {bars}."
     return Drawing(title, caption, figure)

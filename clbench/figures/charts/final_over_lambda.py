@@ -11,7 +11,7 @@ from clbench.analysis.frames import column_of, rows_where
 from clbench.figures import estimates as est
 from clbench.figures.axes import new_axes, spans_decades
 from clbench.figures.chart import Drawing, chart
-from clbench.figures.layout import COLUMNS, head, panels_of_lines
+from clbench.figures.layout import COLUMNS, panels_of_lines, write_title
 from clbench.figures.plot_lambda import plot_lambda
 from clbench.figures.scores import Scores
 from clbench.figures.setting import Setting
@@ -74,7 +74,7 @@ def _over_lambda(
         title: of the drawing.
         where: the beginning of its caption.
     """
-    swept, references, choice = setting.swept, setting.references, setting.choice
+    swept, bounds, choice = setting.swept, setting.bounds, setting.choice
     curves, levels = {}, {}
     for name, columns in panels.items():
         if not set(columns) <= set(swept) or swept[columns].isna().to_numpy().all():
@@ -83,13 +83,13 @@ def _over_lambda(
         curve = curve.rename(columns={"variant": "line"})
         points = zip(curve["line"], curve["lam"], strict=True)
         curves[name] = curve.assign(chosen=[lam in choice.lams.get(line, ()) for line, lam in points])
-        levels[name] = est.final_estimates(references, columns, ["line", "strategy"])
+        levels[name] = est.final_estimates(bounds, columns, ["line", "strategy"])
     if not curves:
         return None
     how = how_read(next(iter(curves.values()))["n"])
     figure = _lay_out(setting.scores, metric, curves, levels)
-    head(figure, title, f"{how}; rings mark the chosen λ", setting.name)
-    level = "" if references.empty else " Level lines: strategies without λ."
+    write_title(figure, title, f"{how}; rings mark the chosen λ", setting.name)
+    level = "" if bounds.empty else " Level lines: strategies without λ."
     return Drawing(title, f"{where}; {how}.{level}{choice.words}", figure)
 
 
@@ -101,7 +101,7 @@ def _lay_out(
     They share one scale, unless the panels lie so far apart that nothing could be read in them.
     """
     first = next(iter(curves.values())).drop_duplicates("line")
-    groups = panels_of_lines(list(first["line"]), list(first["strategy"]))
+    groups = panels_of_lines(list(first["line"]), list(first["strategy"]), scores.bounds)
     size = (3.9, 3.2) if len(curves) > 1 else (6.2, 3.6)
     frames = [*curves.values(), *levels.values()]
     means = pd.concat([column_of(frame, "mean") for frame in frames])

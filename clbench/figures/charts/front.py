@@ -12,16 +12,16 @@ from clbench.analysis.frames import column_of, groups
 from clbench.figures import estimates as est
 from clbench.figures.axes import axes_or_new, new_axes, set_log, spans_decades
 from clbench.figures.chart import Drawing, chart
-from clbench.figures.layout import head
+from clbench.figures.layout import write_title
 from clbench.figures.looks import MANY, MARKERS, Look, ink, line_look
 from clbench.figures.setting import Setting
-from clbench.figures.words import how_read, number, quantity
+from clbench.figures.words import how_read, number_text, quantity
 from clbench.records.columns import Final, higher_is_better
 
 
 def plot_front(
     estimates: pd.DataFrame,
-    references: pd.DataFrame,
+    bounds: pd.DataFrame,
     *,
     x_label: str,
     y_label: str,
@@ -33,14 +33,14 @@ def plot_front(
 
     Args:
         estimates: `line, strategy, lam, x, x_low, x_high, y, y_low, y_high`.
-        references: the same without `lam`, one row per strategy without λ.
+        bounds: the same without `lam`, one row per strategy without λ.
         x_label, y_label: of the axes.
         lower_is_better: which corner is the good one.
         looks: colour and dash of lines; those of their strategies where it names none.
         ax: axes to draw on, None for new ones.
     """
     ax = axes_or_new(ax)
-    both = pd.concat([estimates, references])
+    both = pd.concat([estimates, bounds])
     if lower_is_better and spans_decades(both["x"]):
         set_log(ax, "x")
     if lower_is_better and spans_decades(both["y"]):
@@ -53,7 +53,7 @@ def plot_front(
         ax.plot(
             part["x"], part["y"], color=colour, linestyle=dash, marker=marker, markersize=size, label=line
         )
-    for line, end in groups(references, "line"):
+    for line, end in groups(bounds, "line"):
         colour, _ = line_look(line, end["strategy"].iloc[0], looks)
         _error_bars(ax, end, colour)
         x, y = end["x"].iloc[0], end["y"].iloc[0]
@@ -69,7 +69,7 @@ def plot_front(
             color=ink(colour),
         )
     ax.margins(0.12)
-    named = list(ax.transData.transform(references[["x", "y"]].to_numpy(dtype=float)))
+    named = list(ax.transData.transform(bounds[["x", "y"]].to_numpy(dtype=float)))
     for line, part in groups(estimates, "line"):
         colour, _ = line_look(line, part["strategy"].iloc[0], looks)
         _name_lams(ax, part.sort_values("lam"), colour, named)
@@ -114,7 +114,7 @@ def _name_lams(ax: Axes, part: pd.DataFrame, colour: str, named: list[np.ndarray
         if any(np.hypot(*(points[place] - other)) < apart for other in named):
             continue
         named.append(points[place])
-        lam = number(lams[place])
+        lam = number_text(lams[place])
         ax.annotate(
             f"λ={lam}" if first else lam,
             (part["x"].iloc[place], part["y"].iloc[place]),
@@ -136,7 +136,7 @@ def draw_front(setting: Setting, metric: str) -> Drawing | None:
     new = [Final("test", metric, tasks[-1]).column]
     by = ["variant", "strategy", "lam"]
     path = est.front_estimates(swept, old, new, by).rename(columns={"variant": "line"})
-    ends = est.front_estimates(setting.references, old, new, ["line", "strategy"])
+    ends = est.front_estimates(setting.bounds, old, new, ["line", "strategy"])
     name = quantity(metric, setting.scores.loss)
     before = f"task {tasks[0]}" if len(tasks) == 2 else f"tasks {tasks[0]} to {tasks[-2]} (mean)"
     figure, axes = new_axes(size=(5.4, 4.4))
@@ -152,5 +152,5 @@ def draw_front(setting: Setting, metric: str) -> Drawing | None:
     )
     title = "Stability against plasticity over λ"
     how = f"{how_read(path['n'])}; better is {better}"
-    head(figure, title, how, setting.name)
+    write_title(figure, title, how, setting.name)
     return Drawing(title, f"Test split after the last stage; {how}.", figure)

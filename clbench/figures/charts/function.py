@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from clbench.analysis.frames import groups, rows_where
 from clbench.figures.axes import axes_or_new, new_axes
 from clbench.figures.chart import Drawing, chart
-from clbench.figures.layout import COLUMNS, head, tidy_grid
+from clbench.figures.layout import COLUMNS, tidy_grid, write_title
 from clbench.figures.looks import BLACK, DASHED, GREY, TASK_COLOURS, ink
 from clbench.figures.setting import Setting
 from clbench.figures.words import literal
@@ -117,6 +117,6 @@ def draw_function(setting: Setting, metric: str) -> Drawing | None:
     handles = [item for item in axes[0].get_lines() if str(item.get_label()).startswith("after")]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     title = "What was learned of A and B" if len(setting.scores.tasks) == 2 else "What was learned"
-    head(figure, title, f"training data and network of seed {seed}", setting.name)
+    write_title(figure, title, f"training data and network of seed {seed}", setting.name)
     caption = f"Training data (dots) and the function after every stage, seed {seed}.{choice.words}"
     return Drawing(title, caption, figure)

@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm, Normalize
 from clbench.figures import estimates as est
 from clbench.figures.axes import axes_or_new, new_axes, spans_decades
 from clbench.figures.chart import Drawing, chart
-from clbench.figures.layout import head, tidy_grid
+from clbench.figures.layout import tidy_grid, write_title
 from clbench.figures.setting import Setting
 from clbench.figures.words import quantity, seeds
 from clbench.records.columns import higher_is_better
@@ -123,6 +123,6 @@ def draw_matrix(setting: Setting, metric: str) -> Drawing | None:
             ax.set_ylabel("")
     counts = runs.groupby("line")["run"].count()
     title = f"R: {quantity(metric, setting.scores.loss)} on every task after every stage"
-    head(figure, title, f"mean over {seeds(counts)}; dark is good", setting.name)
+    write_title(figure, title, f"mean over {seeds(counts)}; dark is good", setting.name)
     caption = f"Test split, mean over {seeds(counts)}; dark is good.{setting.choice.words}"
     return Drawing(title, caption, figure)

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from clbench.analysis.published import DIFFERS, WEAKLY, Comparison
 from clbench.figures.axes import axes_or_new, new_axes
 from clbench.figures.chart import Drawing, chart
-from clbench.figures.layout import head
+from clbench.figures.layout import write_title
 from clbench.figures.looks import BLUE, GREY, VERMILLION
 from clbench.figures.setting import Setting
+from clbench.figures.words import seeds
 
 WIDTH = 8.2
 """Inches that the line above the panels needs."""
@@ -65,11 +66,9 @@ def draw_published(setting: Setting, metric: str) -> Drawing | None:
     panels = list(dict.fromkeys((item.row.scenario, item.row.metric) for item in shown))
     methods = list(dict.fromkeys(item.row.method for item in shown))
     title = "Published means and ours"
-    counts = sorted({item.n for item in shown})
-    seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     caption = (
         f"{setting.source}; grey: published mean ± spread as printed; "
-        f"colour: ours, 95 % interval over {seeds} seeds"
+        f"colour: ours, 95 % interval over {seeds(item.n for item in shown)}"
     )
     size = (max(3.4, WIDTH / len(panels)), 1.1 + ROW * len(methods))
     figure, axes = new_axes(1, len(panels), size=size, sharey=True)
@@ -77,6 +76,6 @@ def draw_published(setting: Setting, metric: str) -> Drawing | None:
         part = [item for item in shown if (item.row.scenario, item.row.metric) == (scenario, name)]
         plot_published(part, methods, ax)
         ax.set_title(f"{scenario}-incremental")
-    head(figure, title, caption)
+    write_title(figure, title, caption)
     colours = "Red: the means differ (Welch, corrected by Holm); hollow: weak."
     return Drawing(title, f"{caption}. {colours}", figure)

@@ -9,10 +9,18 @@ from math import ceil
 from clbench.analysis.frames import rows_where
 from clbench.figures.axes import new_axes, spans_decades
 from clbench.figures.chart import Drawing, chart
-from clbench.figures.layout import COLUMNS, PANELS, evenly, head, name_lines, panels_of_lines, tidy_grid
+from clbench.figures.layout import (
+    COLUMNS,
+    PANELS,
+    add_legend,
+    evenly,
+    panels_of_lines,
+    tidy_grid,
+    write_title,
+)
 from clbench.figures.plot_curves import lowest, plot_curves, plot_tasks
 from clbench.figures.setting import Setting
-from clbench.figures.words import how_read, switches, title_word
+from clbench.figures.words import how_read, how_stages_read, title_word
 
 
 def _first_task_file(setting: Setting, metric: str) -> str:
@@ -37,7 +45,7 @@ def draw_task(setting: Setting, metric: str, task: str | None = None) -> Drawing
     if curves.empty:
         return None
     first = curves.drop_duplicates("line")
-    groups = panels_of_lines(list(first["line"]), list(first["strategy"]))
+    groups = panels_of_lines(list(first["line"]), list(first["strategy"]), setting.scores.bounds)
     columns = min(len(groups), 2)
     log = metric == "loss" and spans_decades(curves["mean"])
     floor = lowest(curves) if log else None
@@ -57,8 +65,10 @@ def draw_task(setting: Setting, metric: str, task: str | None = None) -> Drawing
         )
     tidy_grid(axes, len(groups), columns)
     title = f"{title_word(metric)} on task {task} over the whole training"
-    head(figure, title, how_read(first["n"]), setting.name)
-    caption = f"Test split; {how_read(first['n'])}. {switches(first['strategy'])}{setting.choice.words}"
+    write_title(figure, title, how_read(first["n"]), setting.name)
+    caption = (
+        f"Test split; {how_read(first['n'])}. {how_stages_read(setting.has_joint)}{setting.choice.words}"
+    )
     return Drawing(title, caption, figure)
 
 
@@ -82,7 +92,7 @@ def draw_tasks(setting: Setting, metric: str) -> Drawing | None:
     if curves.empty or (len(stages) == 1 and metric == "loss"):  # that is the first task's picture
         return None
     first = curves.drop_duplicates("line")
-    groups = panels_of_lines(list(first["line"]), list(first["strategy"]))
+    groups = panels_of_lines(list(first["line"]), list(first["strategy"]), setting.scores.bounds)
     tasks = [list(stages)[place] for place in evenly(len(stages), PANELS)]
     columns = min(len(tasks), COLUMNS)
     rows = ceil(len(tasks) / columns)
@@ -92,13 +102,13 @@ def draw_tasks(setting: Setting, metric: str) -> Drawing | None:
         panels = axes[place * rows * columns : (place + 1) * rows * columns]
         part = rows_where(curves, curves["line"].isin(group))
         plot_tasks(part, tasks, stages, panels, found.counted, metric=metric, loss=loss, looks=looks)
-        name_lines(panels, len(tasks), columns)
+        add_legend(panels, len(tasks), columns)
         tidy_grid(panels, len(tasks), columns)
     title = f"{title_word(metric)} on every task over the whole training"
-    head(figure, title, how_read(first["n"]), setting.name)
+    write_title(figure, title, how_read(first["n"]), setting.name)
     some = f" {len(tasks)} of {len(stages)} tasks are shown." if len(tasks) < len(stages) else ""
     caption = (
         f"Test split; {how_read(first['n'])}. The bold name above a panel is its own task being trained. "
-        f"{switches(first['strategy'])}{some}{setting.choice.words}"
+        f"{how_stages_read(setting.has_joint)}{some}{setting.choice.words}"
     )
     return Drawing(title, caption, figure)
