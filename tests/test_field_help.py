@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from omegaconf import OmegaConf
 from test_fields import KINDS, dataclasses
 
-from clbench.fields import declaration_of, number, owner_of
+from clbench.field_types import owner_of
+from clbench.fields import declaration_of, number
 from clbench.launcher.field_help import field_help, meanings
 from clbench.launcher.places import compose
 from clbench.strategies import Strategy

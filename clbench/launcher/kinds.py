@@ -14,7 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from clbench.errors import known
-from clbench.fields import alternatives, shown
+from clbench.field_types import alternatives
+from clbench.fields import shown
 
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a list"}
 """The plain kinds, as an error calls them."""

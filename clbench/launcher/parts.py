@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
 from clbench.errors import ConfigurationError, raise_together
-from clbench.fields import alternatives, shown
+from clbench.field_types import alternatives
+from clbench.fields import shown
 from clbench.launcher.kinds import WORDS, hints, is_concrete, kind_problems
 
 
