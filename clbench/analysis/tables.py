@@ -140,7 +140,7 @@ def end_table_for_terminal(runs: pd.DataFrame, metric: str | None = None) -> Ter
     frame = end_table(runs, metric)
     quantities = _quantities(runs, metric)
     estimated = {name + end for name in quantities for end in ("_low", "_high", "")}
-    names = [name for name in frame.columns if name not in estimated and not _is_empty(frame, name)]
+    names = [name for name in frame.columns if name not in estimated and not is_empty(frame, name)]
     heads = _short_names(names)
     losses = leading_metric_of(runs) == "loss"
     rows = frame.to_dict("records")
@@ -163,7 +163,7 @@ def _short_names(names: list[str]) -> dict[str, str]:
     return found | ({"lam": "λ"} if "lam" in names else {})
 
 
-def _is_empty(frame: pd.DataFrame, name: str) -> bool:
+def is_empty(frame: pd.DataFrame, name: str) -> bool:
     """Return whether a column says nothing."""
     values = column_of(frame, name)
     return bool(values.isna().all()) or (name == "lost" and not any(values))
@@ -179,13 +179,13 @@ def _heading(name: str, metric: str, losses: bool) -> str:
     """Return a column's heading."""
     if final := read_final(name):
         return f"{metric.replace('_', ' ')} {final.task}"
-    return (losses and METRICS[name].heading_of_losses) or METRICS[name].heading
+    return METRICS[name].shown(losses)[0]
 
 
 def _estimate_cell(row: dict[str, float], name: str, losses: bool) -> str:
     """Return `point [low,high]`, `–` without a value, the point alone for a single run."""
     low, high, point = row[f"{name}_low"], row[f"{name}_high"], row[name]
-    if losses and name in METRICS and METRICS[name].heading_of_losses:
+    if name in METRICS and METRICS[name].shown(losses)[1] < 0:
         low, high, point = -high, -low, -point
     if not np.isfinite(point):
         return "–"

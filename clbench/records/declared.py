@@ -47,6 +47,15 @@ class Metric:
         """Whether it compares a run with the reference run, and so is known of a sweep only."""
         return "reference" in self.inputs
 
+    def shown(self, losses: bool) -> tuple[str, float]:
+        """Return its heading in tables, and what its values are multiplied by there: 1 or −1.
+
+        Args:
+            losses: whether the scores that it is computed from are losses with their sign turned.
+        """
+        turns = losses and bool(self.heading_of_losses)
+        return (self.heading_of_losses, -1.0) if turns else (self.heading or self.name, 1.0)
+
     @property
     def is_own(self) -> bool:
         """Whether it is a user's."""

@@ -14,8 +14,9 @@ from clbench.analysis.load import Records
 from clbench.analysis.selection import choose_lambda
 from clbench.analysis.settings import leading_metric_of
 from clbench.analysis.statistics import pairs_needed
-from clbench.analysis.tables import end_table_for_terminal, short
+from clbench.analysis.tables import end_table_for_terminal, is_empty, short
 from clbench.errors import ConfigurationError
+from clbench.records.declared import METRICS
 
 EM_DASH = "–"
 
@@ -105,7 +106,7 @@ def _difference_sheet(title: str, note: str, frame: pd.DataFrame, baseline: str,
         )
         for row in frame.to_dict("records")
     ]
-    difference = f"{'mean loss' if loss else 'ACC'} − {baseline}'s"
+    difference = f"{METRICS['acc'].shown(loss)[0]} − {baseline}'s"
     header = (*map(_heading, names), *counts, difference, *(heads[name] for name in shown))
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in names]
     return Sheet(title, note, header, tuple(rows), (*numeric, *[True] * (len(header) - len(names))))
@@ -113,7 +114,8 @@ def _difference_sheet(title: str, note: str, frame: pd.DataFrame, baseline: str,
 
 def _difference_note(loss: bool) -> str:
     """Return how a table of differences is read."""
-    quantity, better = ("mean loss", "negative") if loss else ("ACC", "positive")
+    quantity, sign = METRICS["acc"].shown(loss)
+    better = "positive" if sign > 0 else "negative"
     return (
         f"Final {quantity} over tasks on the test split, paired by seed: mean difference [95 % interval, "
         f"Student's t]; a {better} one is better. λ is the chosen one (see below)."
@@ -146,7 +148,7 @@ def choice_sheet(runs: pd.DataFrame) -> Sheet | None:
         return None
     names = _setting_names(frame, "lam")
     loss = leading_metric_of(runs) == "loss"
-    quantity = "mean loss" if loss else "ACC"
+    quantity, _ = METRICS["acc"].shown(loss)
     counts = ["n", *(["lost"] if column_of(frame, "lost").any() else [])]
     rows = [
         (
@@ -179,7 +181,7 @@ def _setting_cell(row: dict[str, object], name: str) -> str:
 def _setting_names(frame: pd.DataFrame, until: str) -> list[str]:
     """Return the columns before one that say something."""
     names = list(frame.columns)[: list(frame.columns).index(until)]
-    names = [name for name in names if not _is_empty(frame, name)]
+    names = [name for name in names if not is_empty(frame, name)]
     return [name for name in names if name != "stream" or column_of(frame, "stream").nunique() > 1]
 
 
@@ -202,12 +204,6 @@ def plain(value: object) -> str:
     if value is None or value != value:
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _is_empty(frame: pd.DataFrame, name: str) -> bool:
-    """Tell whether a column says nothing."""
-    values = column_of(frame, name)
-    return bool(values.isna().all() or (name == "lost" and not values.any()))
 
 
 def _heading(name: str) -> str:
