@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import hydra
+import pandas as pd
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -21,6 +22,17 @@ from clbench import engine
 STUDY = ("experiments=two_task_regression", "strategy=naive,l2", "seed=range(2)")
 SMALL = ("training.steps=8", "evaluation.points=2", "model.hidden=[4]")
 TIMES = {"seconds"}
+
+
+BROKEN = """
+from dataclasses import dataclass
+from clbench.strategies import Strategy
+
+@dataclass(frozen=True)
+class Broken(Strategy):
+    def penalty(self, context, state, theta):
+        raise RuntimeError("not today")
+"""
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -81,6 +93,20 @@ def test_another_run_may_take_a_folder_over(tmp_path):
         clbench.sweep("seed=0,1", "hydra.sweep.subdir=there", *SMALL, folder=tmp_path)
 
 
+def test_a_run_that_fails_leaves_the_others_and_a_warning(tmp_path, monkeypatch):
+    (tmp_path / "own_part_that_breaks.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ("strategy=own,naive", "strategy._target_=own_part_that_breaks.Broken,clbench.strategies.Naive")
+    told = "^1 run failed. The first error: .*RuntimeError: not today"
+    with pytest.warns(RuntimeWarning, match=told) as seen:  # two of the four jobs are the same run
+        results = clbench.sweep(*words, *SMALL, folder=tmp_path / "out")
+    assert seen[0].filename == __file__
+    assert results.runs.set_index("strategy")["status"].to_dict() == {"Broken": "failed", "Naive": "done"}
+    runs = clbench.compose(*words[1:], "strategy=own", *SMALL)
+    with pytest.warns(RuntimeWarning, match="^1 run failed"):
+        assert sorted(clbench.run(runs).runs["status"]) == ["done", "failed"]
+
+
 def test_one_configuration_is_a_single_run_in_a_temporary_folder(counted):
     results = clbench.sweep("strategy=l2", "strategy.lam=3", *SMALL)
     assert counted == [1] and results.runs["lam"].tolist() == [3.0]
@@ -90,17 +116,13 @@ def test_one_configuration_is_a_single_run_in_a_temporary_folder(counted):
 def test_runs_are_composed_as_values_and_train_to_the_same_bits(tmp_path):
     words = ("strategy=naive,ewc", "seed=0,1", *SMALL)
     runs = clbench.compose(*words)
-    assert [(run.labels["strategy"], run.seed) for run in runs] == [
-        ("naive", 0),
-        ("naive", 1),
-        ("ewc", 0),
-        ("ewc", 1),
-    ]
+    labels = [(run.labels["strategy"], run.seed) for run in runs]
+    assert labels == [("naive", 0), ("naive", 1), ("ewc", 0), ("ewc", 1)]
     ours, theirs = clbench.run(runs).runs, clbench.sweep(*words).runs
     keys = ["strategy", "lam", "seed"]
     finals = [name for name in theirs if name.startswith("test_")]
-    left, right = (frame.sort_values(keys)[[*keys, *finals]] for frame in (ours, theirs))
-    assert left.to_dict("records") == right.to_dict("records") or left.equals(right)
+    left, right = (frame.sort_values(keys, ignore_index=True)[[*keys, *finals]] for frame in (ours, theirs))
+    pd.testing.assert_frame_equal(left, right, check_exact=True)
     (alone,) = clbench.compose("strategy=ewc", "strategy.lam=10")
     assert alone.strategy.lam == 10 and alone.labels["strategy"] == "ewc"
 
@@ -116,6 +138,7 @@ def test_runs_are_composed_as_values_and_train_to_the_same_bits(tmp_path):
         (("strategy=naive,l2", "strategy.lam=1"), ["strategy.lam"]),
         (("hydra/sweeper=basic",), ["got hydra/sweeper=basic. Use the command"]),
         (("seed=",), ["seed="]),
+        (("-m", "hydra.sweep.dir=out"), ["folder=…; got -m.", "got hydra.sweep.dir=out."]),
     ],
 )
 @pytest.mark.parametrize("door", [clbench.sweep, clbench.compose])
@@ -141,6 +164,17 @@ def state() -> tuple:
         os.getcwd(),
         dict(os.environ),
     )
+
+
+def test_a_line_says_how_far_training_is_and_can_be_switched_off(monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # as in a notebook, where no terminal is
+    clbench.sweep("seed=0,1", *SMALL, "cache=false", progress=False)
+    assert capfd.readouterr() == ("", "")
+    clbench.sweep("seed=0,1", *SMALL, "cache=false")
+    shown = capfd.readouterr()
+    *_, last, end = shown.err.rstrip("\r").split("\r")
+    assert shown.out == "" and last.startswith("2 runs, ") and last.rstrip().endswith("100 %")
+    assert end.strip() == ""
 
 
 def test_globals_are_left_as_they_were(tmp_path, monkeypatch, capfd):

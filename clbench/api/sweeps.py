@@ -32,7 +32,7 @@ def sweep(*overrides: str, folder: Path | str | None = None, progress: bool = Tr
     Raises:
         ConfigurationError: names all problems of all runs; nothing was trained.
     """
-    errors: list[str] = []
+    errors: dict[str, None] = {}  # in order, those of a run that is asked for twice once
     with results_in(folder) as (place, results):
 
         def train(jobs: Sequence[Job], begin: Callable[[], None] | None) -> Sequence[Any]:
@@ -43,7 +43,7 @@ def sweep(*overrides: str, folder: Path | str | None = None, progress: bool = Tr
 
             table = None if begin is None else place
             outcomes = train_jobs(jobs, start, table, bar if progress else silent)
-            errors.extend(str(outcome) for outcome in outcomes if isinstance(outcome, Exception))
+            errors.update({str(outcome): None for outcome in outcomes if isinstance(outcome, Exception)})
             return [None] * len(jobs)
 
         made = missing_folders(place)
@@ -52,7 +52,7 @@ def sweep(*overrides: str, folder: Path | str | None = None, progress: bool = Tr
         except BaseException:
             remove_untrained(made)
             raise
-    warn_of_failed(errors)
+    warn_of_failed(list(errors))
     return results()
 
 

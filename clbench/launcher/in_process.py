@@ -13,12 +13,12 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, RunMode
-from omegaconf import OmegaConf
 
-from clbench.errors import ConfigurationError
+from clbench.errors import ConfigurationError, raise_together
 from clbench.launcher.apart import hydra_apart
 from clbench.launcher.arguments import for_hydra
 from clbench.launcher.explain import explain
+from clbench.launcher.folders import typed
 from clbench.launcher.grammar import parsed, quoted
 from clbench.launcher.hydra_jobs import run_jobs
 from clbench.launcher.jobs import Job, Train
@@ -26,6 +26,9 @@ from clbench.launcher.places import conf
 from clbench.launcher.sweep import Sweep
 
 MULTIRUN = "-m"
+
+NOT_HERE = ("-", "hydra.sweep.dir=", "hydra.run.dir=", "hydra.mode=")
+"""How words begin that only the command takes: flags, and what its arguments say in Python."""
 
 
 def run_sweep(overrides: Sequence[str], folder: Path, train: Train) -> None:
@@ -39,7 +42,8 @@ def run_sweep(overrides: Sequence[str], folder: Path, train: Train) -> None:
     Raises:
         ConfigurationError: names all problems of all jobs; nothing was trained.
     """
-    words = for_hydra([MULTIRUN, *overrides, _typed("hydra.sweep.dir", str(folder))])
+    raise_together(_problems(overrides))
+    words = for_hydra([MULTIRUN, *overrides, _override("hydra.sweep.dir", str(folder))])
     words.remove(MULTIRUN)
     out = sys.stdout
 
@@ -72,11 +76,21 @@ def _sweep(words: list[str], train: Train) -> None:
     def launch(jobs: Sequence[Sequence[str]], first: int) -> Sequence[JobReturn]:
         return run_jobs(context, config, jobs, train, first)
 
-    arguments = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    Sweep(loader, config, launch, sweeper.params or {}, sweeper.max_batch_size).run(arguments)
+    sweep = Sweep(loader, config, launch, sweeper.params or {}, sweeper.max_batch_size)
+    sweep.run(typed(config.hydra.overrides.task))
 
 
-def _typed(key: str, text: str) -> str:
+def _problems(overrides: Sequence[str]) -> list[str]:
+    """Return a line for every word of a command that has no meaning here."""
+    return [
+        "A sweep in Python takes overrides, and where its files go by folder=…; "
+        f"got {word}. Leave it out: it is a sweep by itself."
+        for word in overrides
+        if word.startswith(NOT_HERE)
+    ]
+
+
+def _override(key: str, text: str) -> str:
     """Return an override that sets a key to a text, in quotes where it would be read as something else."""
     plain = parsed(f"{key}={text}")
     return f"{key}={text if plain is not None and plain.value() == text else quoted(text)}"
