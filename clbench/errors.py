@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class ConfigurationError(ValueError):
-    """One or more problems of a configuration, each told in one line.
+    """One or more problems of a configuration, each in one line.
 
     A problem reads «rule; got what (where). What to do.» and is found before anything trains. The
     application prints the lines without a traceback and exits with code 2.
@@ -29,3 +29,12 @@ def raise_together(problems: Iterable[str]) -> None:
 def known(names: Iterable[str]) -> str:
     """Return the known names as the end of an error line."""
     return "Known: " + ", ".join(sorted(names)) + "."
+
+
+def shown(value: object) -> str:
+    """Return a value as it is typed."""
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(shown, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

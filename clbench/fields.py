@@ -16,11 +16,11 @@ import dataclasses
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import MISSING, dataclass
 from typing import Any, ClassVar
 
-from clbench.errors import known
+from clbench.errors import known, shown
 from clbench.field_types import alternatives, is_list, type_of
 
 
@@ -52,16 +52,19 @@ class Declaration(ABC):
         """Return how an error's line ends."""
         return "Correct it." if default is MISSING else f"Correct it; the default is {shown(default)}."
 
-    def problem(self, place: str, value: object, default: object, is_list: bool) -> Iterator[str]:
-        """Yield the line (rule; got; what to do) for a value at `place`, if it is not in order."""
+    def fits(self, value: object, is_list: bool) -> bool:
+        """Tell whether a field's value is in order."""
         if value is None and self.none:
-            return
-        items = value if is_list and isinstance(value, (list, tuple)) else [value]
-        if all(map(self.accepts, items)) and is_list == isinstance(value, (list, tuple)):
-            return
+            return True
+        if not is_list:
+            return self.accepts(value)
+        return isinstance(value, (list, tuple)) and all(map(self.accepts, value))
+
+    def problem(self, place: str, value: object, default: object, is_list: bool) -> str:
+        """Return the line (rule; got; what to do) for a value at `place` that is not in order."""
         rule = f"a list, each item {self.rule()}" if is_list else self.rule()
         null = f", or null for {self.none}" if self.none else ""
-        yield f"{place} must be {rule}{null}; got {place}={shown(value)}. {self.advice(default)}"
+        return f"{place} must be {rule}{null}; got {place}={shown(value)}. {self.advice(default)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,21 +204,29 @@ def field_problems(part: Any, key: str) -> list[str]:
         key: where the part stands: `strategy.lam` is the field `lam` of the part at `strategy`.
     """
     found: list[str] = []
-    for item in dataclasses.fields(part):
+    for item, declaration, listed in _read(type(part)):
         value, place = getattr(part, item.name), f"{key}.{item.name}"
-        if declaration := declaration_of(item):
-            found += declaration.problem(place, value, item.default, is_list(type(part), item.name))
-        for index, inner in enumerate(value) if isinstance(value, (list, tuple)) else [("", value)]:
-            if dataclasses.is_dataclass(inner) and not isinstance(inner, type):
-                found += _inner_problems(inner, f"{place}.{index}".removesuffix("."))
+        if declaration is None:
+            found += _inner_problems(value, place)
+        elif not declaration.fits(value, listed):
+            found.append(declaration.problem(place, value, item.default, listed))
     return found or list(part.cross_problems(key) if isinstance(part, Part) else ())
 
 
-def _inner_problems(part: Any, place: str) -> list[str]:
-    """Return the problems of a part within another; a class's own `problems` answers for it."""
-    if isinstance(part, Part) and type(part).problems is not Part.problems:
-        return part.problems()
-    return field_problems(part, place)
+@functools.cache
+def _read(kind: type) -> list[tuple[dataclasses.Field[Any], Declaration | None, bool]]:
+    """Return a class's fields, with their declarations and whether they hold lists."""
+    return [(item, declaration_of(item), is_list(kind, item.name)) for item in dataclasses.fields(kind)]
+
+
+def _inner_problems(value: Any, place: str) -> list[str]:
+    """Return the problems of a part in a field, or of a list of parts; an own `problems` answers for it."""
+    if isinstance(value, (list, tuple)):
+        return [line for index, one in enumerate(value) for line in _inner_problems(one, f"{place}.{index}")]
+    if isinstance(value, Part) and type(value).problems is not Part.problems:
+        return value.problems()
+    is_part = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return field_problems(value, place) if is_part else []
 
 
 def declaration_of(item: dataclasses.Field[Any]) -> Declaration | None:
@@ -233,12 +244,3 @@ def lane_fields(kind: type) -> frozenset[str]:
         if float in kinds <= {float, type(None)} and (declaration is None or declaration.per_lane):
             found.add(item.name)
     return frozenset(found)
-
-
-def shown(value: object) -> str:
-    """Return a value as it is typed."""
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(map(shown, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import inspect
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +14,8 @@ import yaml
 
 from clbench import importance
 from clbench.config import Evaluation, Training
-from clbench.fields import (
-    Choice,
-    Count,
-    Number,
-    Part,
-    alternatives,
-    choice,
-    count,
-    declaration_of,
-    field_problems,
-    is_list,
-    number,
-    type_of,
-)
+from clbench.field_types import alternatives, is_list, type_of
+from clbench.fields import Choice, Count, Number, Part, choice, count, declaration_of, field_problems, number
 from clbench.penalty import Group
 from clbench.streams import Curve
 
@@ -145,10 +132,7 @@ def kinds():
             found |= set(targets(yaml.safe_load(path.read_text())))
     named = [target.rpartition(".") for target in sorted(found)]
     made = [getattr(importlib.import_module(module), name) for module, _, name in named]
-    parts = [
-        kind for name in importance.__all__ if dataclasses.is_dataclass(kind := getattr(importance, name))
-    ]
-    within = [kind for kind in parts if not inspect.isabstract(kind)]
+    within = [getattr(importance, name) for name in importance.__all__ if name != "Importance"]
     return [*dict.fromkeys([*made, *within, Group, Curve, Training, Evaluation])]
 
 

@@ -167,7 +167,7 @@ class Program(Context):
     def _network(self, theta: Tensor) -> Network:
         """Return the network of parameters `[lane, padded]`."""
         network = self.runs[0].model.bind(self.stream, theta, self.task_gradient)
-        network.spare(self.cores, self.doubled)
+        network.set_cores(self.cores, self.doubled)
         return network
 
 

@@ -16,16 +16,9 @@ from typing import Any, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from clbench.config import Evaluation, Training
-from clbench.fields import (
-    Choice,
-    Declaration,
-    alternatives,
-    declaration_of,
-    is_list,
-    owner_of,
-    shown,
-    type_of,
-)
+from clbench.errors import shown
+from clbench.field_types import alternatives, is_list, owner_of, type_of
+from clbench.fields import Choice, Declaration, declaration_of
 from clbench.launcher.kinds import WORDS, is_concrete
 from clbench.launcher.parts import locate
 from clbench.launcher.schema import PARTS

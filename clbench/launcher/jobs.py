@@ -11,8 +11,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from clbench.errors import known
-from clbench.fields import shown
+from clbench.errors import known, shown
 from clbench.launcher.folders import as_dict, labels, typed, unresolved
 from clbench.launcher.objective import is_tuned
 from clbench.launcher.schema import KEYS, PARTS, TOP

@@ -7,15 +7,14 @@ import functools
 import inspect
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from clbench.errors import known
-from clbench.field_types import alternatives
-from clbench.fields import shown
+from clbench.errors import known, shown
+from clbench.field_types import alternatives, type_of
 
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a list"}
 """The plain kinds, as an error calls them."""
@@ -45,11 +44,8 @@ def kind_problems(place: str, kind: type, given: Mapping[str, Any]) -> Iterable[
 
 @functools.cache
 def hints(kind: type) -> dict[str, Any]:
-    """Return what a class's fields are annotated with; nothing where its names can't be found."""
-    try:
-        return get_type_hints(kind)
-    except (NameError, AttributeError, TypeError):  # of a user's class; such fields aren't checked
-        return {}
+    """Return the types of a dataclass's fields; None, which is not checked, where a name can't be found."""
+    return {item.name: type_of(kind, item.name) for item in dataclasses.fields(kind)}
 
 
 def is_part(hint: Any) -> bool:

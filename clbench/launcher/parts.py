@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
-from clbench.errors import ConfigurationError, raise_together
+from clbench.errors import ConfigurationError, raise_together, shown
 from clbench.field_types import alternatives
-from clbench.fields import shown
 from clbench.launcher.kinds import WORDS, hints, is_concrete, kind_problems
 
 

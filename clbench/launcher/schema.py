@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 from hydra.core.config_store import ConfigStore
 
 from clbench.config import Evaluation, Training
+from clbench.field_types import type_of
 
 PARTS = ("stream", "model", "strategy", "optimizer")
 """The parts of a run, each composed from a group of its name."""
@@ -22,10 +23,9 @@ KEYS = (*TOP, "cache", "study")
 
 def mutable(kind: type) -> type:
     """Return an unfrozen copy of a dataclass that Hydra can merge groups into (tuples become lists)."""
-    hints = get_type_hints(kind)
     fields = []
     for item in dataclasses.fields(kind):
-        hint = hints[item.name]
+        hint = type_of(kind, item.name)
         if get_origin(hint) is tuple:
             values: Any = item.default
             hint = list[get_args(hint)[0]]  # type: ignore[misc]

@@ -119,12 +119,12 @@ class Network(ABC):
         """
 
     def freeze(self, names: Collection[str]) -> None:  # noqa: B027 - doing nothing is right
-        """Take note of the parameters whose gradient nobody needs, until told otherwise.
+        """Take note of the parameters whose gradient nobody needs, until the next call.
 
-        A network may leave their gradient 0 and spare the work; by default it computes it all the same.
+        A network may leave their gradient 0 and leave out the work; by default it computes it all the same.
         """
 
-    def spare(self, cores: int, doubled: bool) -> None:  # noqa: B027 - doing nothing is right
+    def set_cores(self, cores: int, doubled: bool) -> None:  # noqa: B027 - doing nothing is right
         """Take note of what a network may make use of, as long as no bit of the first lane changes.
 
         Args:

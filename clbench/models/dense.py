@@ -63,7 +63,7 @@ class DenseNetwork(Network):
         self._arenas: list[Tensor] = []
         self._predictions: dict[int, list[Tensor]] = {}
 
-    def spare(self, cores: int, doubled: bool) -> None:
+    def set_cores(self, cores: int, doubled: bool) -> None:
         """Take large products by that many threads, and not of a double, where the bits stay."""
         self._product.cores, self._product.doubled = cores, doubled
 

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from clbench.models.base import Layout, Model, Network, Parameter
 from clbench.models.module_network import ModuleNetwork
-from clbench.models.module_trial import global_generator, mixing, outputs_twice, told, trial_samples
+from clbench.models.module_trial import global_generator, mixing, outputs_twice, summary, trial_samples
 from clbench.streams.base import Stream
 
 
@@ -47,7 +47,7 @@ class Module(Model):
         except Exception as error:  # whatever a user's factory raises is a problem of the configuration
             return [
                 "The module must be built by model.factory and model.kwargs; got "
-                f"model.factory={_name(self.factory)}: {told(error)}. "
+                f"model.factory={_name(self.factory)}: {summary(error)}. "
                 "Give a class of the module or its dotted path, and the arguments it needs."
             ]
         if not isinstance(first, nn.Module):
@@ -125,14 +125,14 @@ class Module(Model):
         try:
             outputs, again = outputs_twice(module, samples)
         except Exception as error:  # whatever a user's forward pass raises
-            return [*found, f"The module must take the stream's inputs; {named}: {told(error)}."]
+            return [*found, f"The module must take the stream's inputs; {named}: {summary(error)}."]
         changed = [n for n, value in module.named_buffers() if not torch.equal(value, before[n])]
         if changed:
             found.append(
                 "Lanes can't be stacked over buffers that the forward pass changes (running statistics); "
                 f"{named} with {', '.join(changed)}. Use LayerNorm or GroupNorm."
             )
-        elif isinstance(outputs, Tensor) and not torch.equal(outputs, again):
+        elif isinstance(outputs, Tensor) and isinstance(again, Tensor) and not torch.equal(outputs, again):
             found.append(
                 "The forward pass must not draw random numbers, which would belong to no run's seed; "
                 f"{named}, whose outputs differ between two calls. Set dropout to 0."
@@ -163,7 +163,7 @@ class Module(Model):
         except Exception as error:  # vmap refuses in many ways
             return [
                 f"torch.func.vmap can't stack the lanes of this module; {named} with model.exact=false: "
-                f"{told(error)}. Use model.exact=true."
+                f"{summary(error)}. Use model.exact=true."
             ]
         return []
 

@@ -56,7 +56,7 @@ def mixing(module: nn.Module, samples: Tensor) -> str | None:
         try:
             alone = torch.cat([_outputs(module, parameters, sample[None]) for sample in samples])
         except Exception as error:  # whatever a user's forward pass raises
-            return f"which fails for a batch of one: {told(error)}"
+            return f"which fails for a batch of one: {summary(error)}"
         if alone.shape != together.shape:
             return f"which returned {list(alone.shape)} for {len(samples)} samples taken one by one"
         apart = float((alone - together).abs().max())
@@ -65,7 +65,7 @@ def mixing(module: nn.Module, samples: Tensor) -> str | None:
     return None
 
 
-def told(error: Exception) -> str:
+def summary(error: Exception) -> str:
     """Return the kind and the first line of an error."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0].rstrip('.')}"

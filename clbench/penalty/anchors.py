@@ -59,7 +59,7 @@ def moved_anchor(layout: Layout, kinds: dict[str, str], anchor: Tensor, theta: T
 def anchor_file_problems(layout: Layout, kinds: dict[str, str], file: str | None) -> list[str]:
     """Return a line for everything for which `fixed_anchor` would refuse the file.
 
-    A path that is no file is told by the strategy's own rules, before there is a layout.
+    A path that is no file is refused by the strategy's own rules, before there is a layout.
     """
     if "file" not in kinds.values() or file is None or not Path(file).is_file():
         return []

@@ -30,7 +30,11 @@ def shape_problems(stream: Stream) -> Iterator[Problem]:
     yield from _target_problems(stream)
     yield from _score_problems(stream)
     if not isinstance(stream.tasks, tuple) or not all(isinstance(task, Task) for task in stream.tasks):
-        yield "A stream's tasks must be a tuple of Task", f"tasks={_told(stream.tasks)}", "Make them Tasks."
+        yield (
+            "A stream's tasks must be a tuple of Task",
+            f"tasks={_described(stream.tasks)}",
+            "Make them Tasks.",
+        )
         return
     if not stream.tasks:
         yield "A stream must have at least one task", "none", "Give its tasks in the order of learning."
@@ -119,7 +123,7 @@ def _input_problems(stream: Stream) -> Iterator[Problem]:
         advice = (
             "Convert them, or give tokens for token streams." if stream.tokens is None else "Convert them."
         )
-        yield f"A stream's inputs must be {kind}", f"inputs={_told(inputs)}", advice
+        yield f"A stream's inputs must be {kind}", f"inputs={_described(inputs)}", advice
     if stream.vocabulary is not None and len(stream.vocabulary) != (stream.tokens or 0):
         got = f"{len(stream.vocabulary)} words and tokens={stream.tokens}"
         yield "A vocabulary must have a word per token", got, "Give all words, or none."
@@ -136,7 +140,7 @@ def _target_problems(stream: Stream) -> Iterator[Problem]:
     tensor = isinstance(targets, Tensor)
     if not tensor or targets.dtype != wanted or targets.ndim < 1 or list(targets.shape[1:]) != shape:
         rule = f"The targets of the {stream.scenario} scenario must be {kind}"
-        yield rule, f"targets={_told(targets)}", advice
+        yield rule, f"targets={_described(targets)}", advice
     elif isinstance(stream.inputs, Tensor) and stream.inputs.ndim and len(targets) != len(stream.inputs):
         got = f"{len(stream.inputs)} inputs and {len(targets)} targets"
         yield "A stream must have a target for every input", got, "Give as many."
@@ -176,7 +180,7 @@ def _task_problems(stream: Stream, task: Task) -> Iterator[Problem]:
             rule = "A task's indices must be int64 [samples]"
             yield (
                 rule,
-                f"{split}={_told(indices)} of {named}",
+                f"{split}={_described(indices)} of {named}",
                 "Use torch.tensor([…]), torch.arange or .long().",
             )
         elif pool and len(indices) and not _within(indices, 0, pool):
@@ -194,7 +198,7 @@ def _permutation_problems(stream: Stream, task: Task, order: Tensor) -> Iterator
     whole = isinstance(order, Tensor) and order.dtype == torch.int64 and order.ndim == 1
     if not whole or not torch.equal(order.sort().values, torch.arange(features)):
         rule = f"A task's permutation must have each of 0 to {features - 1} once, int64"
-        yield rule, f"permutation={_told(order)} of task {task.name}", "Use torch.randperm(features)."
+        yield rule, f"permutation={_described(order)} of task {task.name}", "Use torch.randperm(features)."
 
 
 def _is_int(value: object) -> TypeGuard[int]:
@@ -216,7 +220,7 @@ def _range(values: Tensor) -> str:
     return f"{int(least)} to {int(most)}" if least != most else f"{int(least)}"
 
 
-def _told(value: object) -> str:
+def _described(value: object) -> str:
     """Return a tensor's type and shape, or what else it is."""
     if isinstance(value, (Tensor, np.ndarray)):
         return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"

@@ -59,7 +59,7 @@ def _read(path: Path, state: tuple[int, int] | None) -> pd.DataFrame:
 
 
 def _check_names(names: list[str], path: Path) -> None:
-    """Refuse columns that can't be told apart."""
+    """Refuse columns that have the same name."""
     taken = {FILE, ROW}
     for name in names:
         if name in taken:
@@ -73,7 +73,7 @@ def _check_names(names: list[str], path: Path) -> None:
 def _read_delimited(path: Path, **kind: Any) -> pd.DataFrame:
     """Return a table of texts, whose first row is the header.
 
-    pandas isn't told of the header: it would rename doubled names, and take the first column for an index
+    pandas must not know of the header: it would rename doubled names, and take the first column for an index
     where rows are longer than the header.
     """
     cells = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", **kind)

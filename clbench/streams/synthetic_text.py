@@ -1,4 +1,4 @@
-"""Labelled token sequences whose class is told by the order of words that all classes share."""
+"""Labelled token sequences whose class follows from the order of words that all classes share."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clbench.errors import ConfigurationError
-from clbench.fields import choice, shown
+from clbench.errors import ConfigurationError, shown
+from clbench.fields import choice
 from clbench.streams.base import Stream
 from clbench.streams.readers import FILE, ROW, place_of
 from clbench.streams.standardisation import standardise

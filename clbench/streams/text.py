@@ -22,7 +22,7 @@ PADDING, UNKNOWN = "<pad>", "<unk>"
 VOCABULARIES = ("first", "all")
 UNITS = ("word", "character")
 MANY_UNKNOWN = 0.2
-"""From this share of unknown words on, what can be done is told."""
+"""From this share of unknown words on, the log says what can be done."""
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 """A word: letters and digits, with apostrophes inside it."""
 
@@ -35,7 +35,7 @@ class TextFile(FileSource):
     padding (on the right), 1 for words that are not in the vocabulary, and 2, 3, … for the words of task A's
     training split (or of every task's), the most frequent first. A text without any word is one unknown
     token. Labels are the classes of all tasks, sorted. Where `split_seed` is set, all seeds share the
-    vocabulary too. The share of unknown words is told before training.
+    vocabulary too. The share of unknown words is logged before training.
 
     Args:
         path, task, split, val, test, split_seed: see `FileSource`.
