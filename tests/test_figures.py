@@ -204,17 +204,9 @@ def test_settings_and_variants_are_what_varies():
 
 
 def test_bounds_are_known_by_their_role_and_not_by_their_name():
-    runs = pd.DataFrame(
-        {"run": list("abc"), "strategy": ["plain", "joint", "l2"], "lam": [np.nan, np.nan, 1.0]}
-    )
-    runs = runs.assign(
-        lam=[np.nan, np.nan, 1.0],
-        role=["naive", "", ""],
-        seed=0,
-        stream="toy",
-        status="done",
-        test_loss_A=1.0,
-    )
+    names = {"run": list("abc"), "strategy": ["plain", "joint", "l2"], "role": ["naive", "", ""]}
+    runs = pd.DataFrame(names | {"lam": [np.nan, np.nan, 1.0], "seed": 0, "stream": "toy", "status": "done"})
+    runs["test_loss_A"] = 1.0
     scores = arrange(runs, pd.DataFrame())
     setting = Setting(scores, Path)
     assert scores.bounds == {"plain"} and list(setting.bounds["strategy"]) == ["plain"]

@@ -10,6 +10,9 @@ from matplotlib.axes import Axes
 from clbench.figures.axes import figure_of
 from clbench.figures.looks import ink
 
+End = tuple[float, str, str]
+"""Of a line: its last y in data units, its text and its colour."""
+
 
 def spread(
     positions: Sequence[float] | np.ndarray, gap: float, low: float = 0.0, high: float = 1.0
@@ -41,12 +44,12 @@ def spread(
     return result
 
 
-def label_ends(ax: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+def label_ends(ax: Axes, ends: Sequence[End]) -> None:
     """Write labels at the right of the axes beside the lines' ends.
 
     Args:
         ax: axes whose limits are final.
-        ends: per line its last y (data units), its text and its colour.
+        ends: of the lines.
     """
     ends = [end for end in ends if np.isfinite(end[0])]
     if not ends:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from clbench.analysis.frames import groups, rows_where
 from clbench.figures.axes import axes_or_new, set_log, spans_decades
 from clbench.figures.lambda_axis import LambdaScale
-from clbench.figures.line_ends import label_ends
+from clbench.figures.line_ends import End, label_ends
 from clbench.figures.looks import MANY, MARKERS, Look, line_look
 from clbench.figures.words import quantity
 
@@ -50,6 +50,21 @@ def plot_lambda(
     log = metric == "loss" and spans_decades(means) if log is None else log
     if log:
         set_log(ax)
+    ends = [*_draw_levels(ax, bounds, looks), *_draw_paths(ax, estimates, scale, looks)]
+    scale.set_axis(ax)
+    if log:
+        ax.set_ylim(bottom=0.7 * float(means[means > 0].min()) if floor is None else floor, auto=True)
+    elif metric in ("loss", "anchor_distance"):
+        ax.set_ylim(bottom=0, auto=True)
+    ax.set_xlabel("λ")
+    ax.set_ylabel(quantity(metric, loss))
+    if label_lines:
+        label_ends(ax, ends)
+    return ax
+
+
+def _draw_levels(ax: Axes, bounds: pd.DataFrame, looks: Mapping[str, Look] | None) -> list[End]:
+    """Draw strategies without λ as level lines with their intervals; return the lines' ends."""
     ends = []
     for line, level in groups(bounds, "line"):
         colour, dash = line_look(line, level["strategy"].iloc[0], looks)
@@ -59,6 +74,14 @@ def plot_lambda(
         ax.axhspan(low, high, color=colour, alpha=0.12, linewidth=0, label=f"_band {line}")
         ax.axhline(mean, color=colour, linestyle=dash, linewidth=1.2, label=line)
         ends.append((mean, line, colour))
+    return ends
+
+
+def _draw_paths(
+    ax: Axes, estimates: pd.DataFrame, scale: LambdaScale, looks: Mapping[str, Look] | None
+) -> list[End]:
+    """Draw lines over positive λ with their bands, λ = 0 apart and the chosen λ in rings; return the ends."""
+    ends = []
     for place, (line, part) in enumerate(groups(estimates, "line")):
         part = part.sort_values("lam")
         colour, dash = line_look(line, part["strategy"].iloc[0], looks)
@@ -100,13 +123,4 @@ def plot_lambda(
             label="_chosen",
         )
         ends.append((part["mean"].iloc[-1], line, colour))
-    scale.set_axis(ax)
-    if log:
-        ax.set_ylim(bottom=0.7 * float(means[means > 0].min()) if floor is None else floor, auto=True)
-    elif metric in ("loss", "anchor_distance"):
-        ax.set_ylim(bottom=0, auto=True)
-    ax.set_xlabel("λ")
-    ax.set_ylabel(quantity(metric, loss))
-    if label_lines:
-        label_ends(ax, ends)
-    return ax
+    return ends

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -65,10 +66,10 @@ def visible_range(function: pd.DataFrame, samples: pd.DataFrame) -> tuple[float,
     it is cut off.
     """
     y, prediction = samples["y"].to_numpy(dtype=float), function["prediction"].to_numpy(dtype=float)
-    low, high = float(y.min()), float(y.max())
+    low, high = float(np.nanmin(y)), float(np.nanmax(y))
     span = (high - low) or 1.0
-    lowest = max(min(low, float(prediction.min())), low - 0.6 * span)
-    highest = min(max(high, float(prediction.max())), high + 0.6 * span)
+    lowest = max(min(low, float(np.nanmin(prediction))), low - 0.6 * span)
+    highest = min(max(high, float(np.nanmax(prediction))), high + 0.6 * span)
     return lowest - 0.08 * span, highest + 0.2 * span  # above them stand the tasks' names
 
 
