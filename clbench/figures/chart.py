@@ -1,4 +1,4 @@
-"""What a kind of picture declares. A new one is one module in `clbench/figures/charts` and nothing else.
+"""What a kind of picture declares. A new one is one module in `clbench/figures/charts`, and nothing else.
 
     @chart("distance", place=80, needs="a strategy with an anchor", metrics=lambda setting: ["loss"])
     def draw_distance(setting: Setting, metric: str) -> Drawing | None: ...

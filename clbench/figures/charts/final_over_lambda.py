@@ -25,10 +25,7 @@ SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 @chart(
-    "lambda_path",
-    place=60,
-    needs="a strategy with three values of λ",
-    file=lambda setting, metric: "lambda",
+    "lambda_path", place=60, needs="a strategy with three values of λ", file=lambda setting, metric: "lambda"
 )
 def draw_lambda_path(setting: Setting, metric: str) -> Drawing | None:
     """Draw a final metric over λ, lines per variant.

@@ -53,10 +53,7 @@ def plot_published(comparisons: Sequence[Comparison], methods: Sequence[str], ax
 
 
 @chart(
-    "published",
-    place=0,
-    needs="a study with a published table, and runs of its methods",
-    per_setting=False,
+    "published", place=0, needs="a study with a published table, and runs of its methods", per_setting=False
 )
 def draw_published(setting: Setting, metric: str) -> Drawing | None:
     """Draw the published means and ours, a panel per scenario and metric of the table."""
