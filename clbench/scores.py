@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:  # torch is there when there are outputs; who reads the declarations does not need it
     from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 KINDS = {"labels": ("task", "domain", "class"), "numbers": ("regression",)}
 """What targets may be, and in which scenarios they are so."""
@@ -30,6 +32,7 @@ class Score:
         name: the stream's name for it, and part of the columns `<split>_<score>_<task>`.
         of: `labels` or `numbers`, which the targets must be.
         higher_is_better: whether more of it is better.
+        label: what axes call it; empty for its name.
         function: of outputs `[lane, samples, outputs]` (−inf where an output does not compete) and targets
             (int64 `[lane, samples]`, or float32 `[lane, samples, outputs]`); returns `[lane]`. None where
             records alone know the score.
@@ -38,6 +41,7 @@ class Score:
     name: str
     of: str
     higher_is_better: bool
+    label: str
     function: Callable[[Tensor, Tensor], Tensor] | None
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -60,7 +64,7 @@ SCORES: dict[str, Score] = {}
 """Every score that is declared, by name."""
 
 
-def score(of: str, *, higher_is_better: bool) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+def score(of: str, *, higher_is_better: bool, label: str = "") -> Callable[[Function], Function]:
     """Declare a function as the score of its name (see `Score`); one's own may be declared again.
 
     Raises:
@@ -69,13 +73,13 @@ def score(of: str, *, higher_is_better: bool) -> Callable[[Callable[..., Tensor]
     if of not in KINDS:
         raise ValueError(f"A score must be of {' or '.join(KINDS)}; got {of}. Choose one of them.")
 
-    def declare(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def declare(function: Function) -> Function:
         name = function.__name__
         others = {"loss", *SCORES} - ({name} if name in SCORES and SCORES[name].is_own else set())
         if clash := [other for other in others if _begins(name, other) or _begins(other, name)]:
             rule = "A score's name must not be, begin or go on another's"
             raise ValueError(f"{rule}; got {name} beside {clash[0]}. Call it otherwise.")
-        SCORES[name] = Score(name, of, higher_is_better, function)
+        SCORES[name] = Score(name, of, higher_is_better, label, function)
         return function
 
     return declare
@@ -102,13 +106,13 @@ def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs.argmax(2) == targets).float().mean(1)
 
 
-@score("labels", higher_is_better=True)
+@score("labels", higher_is_better=True, label="micro F1")
 def f1_micro(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return 2·Σtp / (2·Σtp + Σfp + Σfn): the accuracy, as a sample has one label and one prediction."""
     return accuracy(outputs, targets)
 
 
-@score("labels", higher_is_better=True)
+@score("labels", higher_is_better=True, label="macro F1")
 def f1_macro(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the mean over classes of 2·tp / (2·tp + fp + fn).
 
@@ -121,13 +125,13 @@ def f1_macro(outputs: Tensor, targets: Tensor) -> Tensor:
     return (2.0 * hits / total.clamp(min=1)).sum(1) / (total > 0).sum(1)
 
 
-@score("numbers", higher_is_better=False)
+@score("numbers", higher_is_better=False, label="RMSE")
 def rmse(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return √ mean (o − y)², in the targets' unit."""
     return (outputs - targets).square().flatten(1).mean(1).sqrt()
 
 
-@score("numbers", higher_is_better=True)
+@score("numbers", higher_is_better=True, label="R²")
 def r2(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return 1 − Σ(o − y)² / Σ(y − ȳ)², averaged over the outputs.
 

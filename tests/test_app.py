@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from clbench import app
+from clbench.analysis.load import load
 from clbench.analysis.study import read_study
 from clbench.session import progress
 
@@ -241,6 +242,21 @@ def test_a_label_of_ones_own_stands_in_the_table(clbench, tmp_path, more):
     assert (code, lines) == (0, [])
     (file,) = tmp_path.rglob("runs.csv")
     assert sorted(pd.read_csv(file)["strategy"]) == ["mine", "yours"]
+
+
+def test_naive_under_a_label_of_ones_own_is_what_others_are_compared_with(clbench, tmp_path):
+    into = (*SMALL, "seed=0,1", "hydra.sweep.dir=out")
+    assert clbench("-m", "strategy=naive", "+strategy.name=my_lower_bound", *into)[0] == 0
+    assert clbench("-m", "strategy=l2", *into)[0] == 0
+    results = load(tmp_path / "out")
+    assert dict(zip(results.runs["strategy"], results.runs["role"], strict=True)) == {
+        "my_lower_bound": "naive",
+        "l2": "",
+    }
+    assert dict(zip(*results.compare()[["strategy", "pairs"]].T.to_numpy(), strict=True)) == {
+        "my_lower_bound": 0,
+        "l2": 2,
+    }
 
 
 def test_errors_know_the_folder_and_the_file_that_a_command_reads(clbench, tmp_path):

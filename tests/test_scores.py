@@ -12,6 +12,7 @@ import clbench
 from clbench.analysis.settings import leading_metric_of
 from clbench.config import Evaluation, Training
 from clbench.engine import train
+from clbench.figures.words import quantity
 from clbench.models import MLP
 from clbench.optimizers import SGD
 from clbench.records import write_run, write_sweep
@@ -56,7 +57,7 @@ def test_scores_of_labels_agree_with_scikit_learn(name):
 def _mae():
     """A user's own score, declared for one test."""
 
-    @score("numbers", higher_is_better=False)
+    @score("numbers", higher_is_better=False, label="MAE")
     def mae(outputs, targets):
         return (outputs - targets).abs().flatten(1).mean(1)
 
@@ -86,6 +87,7 @@ def test_a_users_score_is_computed_recorded_and_oriented_by_one_declaration(tmp_
     del SCORES["mae"]  # as where the report is made again, without the user's code
     assert read_final("test_mae_B") is None
     clbench.load(tmp_path)
+    assert quantity("mae") == "MAE" and quantity("f1_micro") == "micro F1"
     assert read_final("test_mae_B") == ("test", "mae", "B") and not higher_is_better("test_mae_B")
     assert "mae" not in scores_in("regression")  # nothing can compute it
 

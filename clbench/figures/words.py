@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from clbench.scores import SCORES
+
 QUANTITIES = {
-    "accuracy": "accuracy",
-    "f1_micro": "micro F1",
-    "f1_macro": "macro F1",
-    "rmse": "RMSE",
-    "r2": "R²",
     "mse": "mean squared error",
     "cross_entropy": "cross-entropy (nats)",
     "anchor_distance": "distance ‖θ − θ*‖",
 }
+"""What axes call what is no score; a score has its label."""
 
 
 def quantity(metric: str, loss: str = "loss") -> str:
     """Return how a metric is called on an axis; `loss` says which loss it is, `mse` or `cross_entropy`."""
     name = loss if metric == "loss" else metric
-    return QUANTITIES.get(name, name.replace("_", " "))
+    label = SCORES[name].label if name in SCORES else QUANTITIES.get(name)
+    return label or name.replace("_", " ")
 
 
 def title_word(metric: str) -> str:

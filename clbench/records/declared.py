@@ -72,6 +72,11 @@ METRICS: dict[str, Metric] = {}
 """Every metric that is declared, by name, in the order of the columns; the package's own are in `metrics`."""
 
 
+def heading_of(column: str) -> str:
+    """Return what tables call a column of `runs.csv`: a metric's heading, or its name."""
+    return METRICS[column].shown(losses=False)[0] if column in METRICS else column
+
+
 def metric(
     *, higher_is_better: bool, heading: str = "", heading_of_losses: str = ""
 ) -> Callable[[Formula], Formula]:

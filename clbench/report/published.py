@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clbench.analysis.published import Comparison
+from clbench.records.declared import heading_of
 from clbench.report.sheets import EM_DASH, Sheet
 
 NUMBERS = ("published", "ours", "n", "p", "p (Holm)")
@@ -67,7 +68,7 @@ def _row(item: Comparison) -> tuple[str, ...]:
         ours = f"{item.ours:.{digits}f}"
         if np.isfinite(item.low):
             ours += f" [{item.low:.{digits}f}, {item.high:.{digits}f}]"
-    metric = {"acc": "ACC"}.get(row.metric, row.metric) + (" in %" if row.unit == "%" else "")
+    metric = heading_of(row.metric) + (" in %" if row.unit == "%" else "")
     tests = (_p(item.p), _p(item.p_holm))
     return (row.method, row.scenario, metric, printed, ours, str(item.n), *tests, item.mark, item.reason)
 

@@ -14,6 +14,7 @@ from clbench.figures.layout import write_title
 from clbench.figures.looks import BLUE, GREY, VERMILLION
 from clbench.figures.setting import Setting
 from clbench.figures.words import seeds
+from clbench.records.declared import heading_of
 
 WIDTH = 8.2
 """Inches that the line above the panels needs."""
@@ -47,7 +48,7 @@ def plot_published(comparisons: Sequence[Comparison], methods: Sequence[str], ax
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.grid(axis="y", color="#e6e6e6", linewidth=0.5)
     row = comparisons[0].row
-    name = {"acc": "ACC"}.get(row.metric, row.metric)
+    name = heading_of(row.metric)
     ax.set_xlabel(f"{name} (%)" if row.unit == "%" else name)
     return ax
 
