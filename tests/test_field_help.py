@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 from omegaconf import OmegaConf
-from test_fields import KINDS, dataclasses
+from test_fields import CONF, KINDS, dataclasses
 
 from clbench.field_types import owner_of
 from clbench.fields import declaration_of, number
@@ -74,3 +77,17 @@ def test_every_field_of_every_part_says_what_it_means():
         and not (declaration_of(item) and declaration_of(item).help)
     ]
     assert silent == []
+
+
+def test_the_command_line_ends_with_the_fields_of_what_it_names(tmp_path):
+    command = [sys.executable, "-m", "clbench", "training.steps=3", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(CONF.parent)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    place = lines.index("  training.steps=3  (a whole number of at least 1; null for epochs instead)")
+    assert (
+        lines.index("== Config ==")
+        < place
+        < lines.index("clbench strategy=l2 strategy.lam=1 seed=3          one run")
+    )

@@ -44,7 +44,7 @@ def shape_problems(stream: Stream) -> Iterator[Problem]:
 
 
 def name_problems(tasks: tuple[Task, ...]) -> Iterator[Problem]:
-    """Yield what is wrong with the tasks' names, by which files, tables and pictures tell them apart."""
+    """Yield what is wrong with the tasks' names, by which files, tables and pictures distinguish them."""
     names = [task.name for task in tasks]
     for place, name in enumerate(names):
         if not isinstance(name, str) or not name or not name.isprintable() or name != name.strip():

@@ -25,9 +25,9 @@ class SyntheticText(StreamSource):
 
     **A document.** There are m marker words, m the smallest number with m (m − 1) ≥ classes (7 for 42). Each
     class has one ordered pair of them. A document of class (u, v) holds *every* marker exactly once; u is
-    followed by v at once, and every other marker by a filler. So markers tell a bag of words nothing, as
-    (u, v) and (v, u) are different classes. Fillers are drawn from a Zipf distribution that does not depend
-    on the class. The length is uniform from `shortest` to `longest`.
+    followed by v at once, and every other marker by a filler. So a bag of words learns nothing from
+    markers, as (u, v) and (v, u) are different classes. Fillers are drawn from a Zipf distribution that does
+    not depend on the class. The length is uniform from `shortest` to `longest`.
 
     **The classes** have the probabilities p_r ∝ r^−skew, class 0 the most frequent one.
 

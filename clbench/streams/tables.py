@@ -26,7 +26,7 @@ class TaskTable:
 
     Args:
         name: of the task.
-        rows: the table; the columns `FILE` and `ROW` tell where a row comes from.
+        rows: the table; the columns `FILE` and `ROW` hold where a row comes from.
         split: `train`, `val`, `test` of every row, or None where the file doesn't say.
     """
 
@@ -70,8 +70,8 @@ def read_tasks(
         paths: the files.
         columns: which every file must have, besides `label`, `task` and `split`.
         label: the column of the labels; None where there are none.
-        task: the column that tells the task; None for one task per file.
-        split: the column that tells the split; None for none.
+        task: the column of the task's name; None for one task per file.
+        split: the column of the split; None for none.
 
     Raises:
         ConfigurationError: with one line per fault.

@@ -101,7 +101,7 @@ def _nameless(rows: pd.DataFrame) -> list[str]:
 
 
 def _notes(left_out: list[str], centred: list[str]) -> list[str]:
-    """Return what to tell of columns that are no features, and of features that tell nothing of task A."""
+    """Return what to log of columns that are no features, and of features that are constant in task A."""
     found = []
     if left_out:
         found.append(

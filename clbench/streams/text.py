@@ -80,7 +80,7 @@ class TextFile(FileSource):
         return Reading(stream, [*found.notes, self._note(stream)])
 
     def _note(self, stream: Stream) -> str:
-        """Return a line that tells how much of the test texts is unknown, and what can be done."""
+        """Return a line on how much of the test texts is unknown, and what can be done."""
         shares = unknown_shares(stream)
         line = f"Unknown {self.unit}s in the test texts: {shares[0]:.0%} in task {stream.tasks[0].name}"
         later = max(range(1, len(shares)), key=shares.__getitem__, default=0)

@@ -38,8 +38,8 @@ class FileSource(StreamSource):
 
     Args:
         path: one file, or one file per task.
-        task: the column that tells the task, in the order of appearance; null for one task per file.
-        split: the column that tells `train`, `val` or `test`; null to draw the splits.
+        task: the column of the task's name, tasks in the order of appearance; null for one task per file.
+        split: the column that holds `train`, `val` or `test`; null to draw the splits.
         val, test: shares of each task's rows, drawn so that every label keeps its share.
         split_seed: of that draw, so that all seeds share the splits; null to draw by the run's seed.
     """
