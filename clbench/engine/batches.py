@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from clbench.context import Batch
+from clbench.context import Batch, Context, State
 from clbench.engine.data import batch_positions
 from clbench.engine.program import Program
 
@@ -20,6 +21,10 @@ BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**26}
 
 INDEX_BYTES = 32
 """Bytes of a sample's address, rows and task."""
+
+
+Extend = Callable[[Context, State, Tensor], tuple[Tensor, Tensor]]
+"""What adds samples to a batch, see `Acts.batch`."""
 
 
 class Batches:
@@ -60,13 +65,13 @@ class Batches:
         if not self.block_start <= index < self.block_start + len(self.addresses):
             self._make_block(index)
         if self.extends:
-            return self._extended(self.addresses[index - self.block_start])
+            return self._extended(self.extends, self.addresses[index - self.block_start])
         return self.block[index - self.block_start]
 
-    def _extended(self, address: Tensor) -> Batch:
+    def _extended(self, extend: Extend, address: Tensor) -> Batch:
         """Return the batch with what the strategy adds from its memory."""
         program, size = self.program, address.shape[1]
-        added, weight = self.extends(program, program.state, address)
+        added, weight = extend(program, program.state, address)
         weight = weight if weight.dim() == 2 else weight[None]
         if weight.shape[1] == added.shape[1]:
             weight = torch.cat([self._weight(size).expand(weight.shape[0], -1), weight], 1)
@@ -103,7 +108,7 @@ class Batches:
         program, (steps, _, size) = self.program, address.shape
         weight = self._weight(size)
         whole = program.batch(program.data.resolve(address), weight, size, self.mask)
-        shared = self.mask is not None or whole.mask is None
-        masks = [whole.mask] * steps if shared else whole.mask.unbind()
+        own = None if self.mask is not None else whole.mask
+        masks = [whole.mask] * steps if own is None else own.unbind()
         parts = zip(address.unbind(), whole.inputs.unbind(), whole.targets.unbind(), masks, strict=True)
         return [Batch(where, x, y, mask, weight, size) for where, x, y, mask in parts]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -37,6 +38,7 @@ FORMER = {
 """What methods were called until 0.1, and what they are called now."""
 
 
+@dataclass(frozen=True)
 class Strategy(Part, ABC):  # noqa: B024  every place has a default, so nothing is abstract
     """How forgetting is fought.
 

@@ -98,7 +98,8 @@ class _Together:
 
     @property
     def tasks(self) -> Tasks:
-        return next((acts.tasks for acts in self.each if acts.tasks != "own"), "own")
+        chosen: list[Tasks] = [acts.tasks for acts in self.each if acts.tasks != "own"]
+        return chosen[0] if chosen else "own"
 
     def fields(self, names: str, acting: Sequence[bool]) -> tuple[str, ...]:
         """Return the fields of those parts that act, by their paths."""

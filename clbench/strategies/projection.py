@@ -68,7 +68,8 @@ def _parts(gradient: Tensor, references: Tensor) -> Iterator[Tensor]:
 
 def _gram(gradient: Tensor, references: Tensor) -> Tensor:
     """Return the products of g and all r with each other, g first, float64 `[lane, 1 + terms, 1 + terms]`."""
-    return sum(torch.bmm(part, part.transpose(1, 2)) for part in _parts(gradient, references))
+    first, *others = (torch.bmm(part, part.transpose(1, 2)) for part in _parts(gradient, references))
+    return sum(others, start=first)
 
 
 def _combined(gradient: Tensor, references: Tensor, weights: Tensor) -> Tensor:

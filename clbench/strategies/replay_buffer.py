@@ -120,7 +120,7 @@ def keep(policy: str, context: Context, memory: Tensor, seen: Tensor) -> tuple[T
     kept = memory.cpu().clone()
     counted = seen.cpu().clone()
     labels = torch.zeros_like(address) if policy == "reservoir" else labels_of(context, address)
-    old = labels_of(context, kept.clamp(min=0)) if policy == "balanced" else None
+    old = labels_of(context, kept.clamp(min=0) if policy == "balanced" else kept[:, :0])
     for lane, random in enumerate(context.random("memory/keep")):
         order = torch.randperm(address.shape[1], generator=random)
         offered, classes = address[lane, order].numpy(), labels[lane, order].numpy()
