@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # a run's parts import torch, which must not be needed to rea
 LIBRARIES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "hydra-core", "scikit-learn")
 OWN_CODE = "clbench's own code"
 
-PARTS = ("stream", "model", "strategy", "optimizer", "training", "evaluation")
+SHAPING = ("stream", "model", "strategy", "optimizer", "training", "evaluation")
+"""The fields of a run, besides its seed, that shape its numbers."""
 
 
 def provenance(
@@ -60,7 +61,7 @@ def identity(run: Run, files: RunFiles) -> dict[str, Any]:
 
 def setting_hash(run: Run, files: RunFiles) -> str:
     """Return what runs share that differ in nothing but their strategy: the key of paired comparisons."""
-    shared = [part for part in PARTS if part != "strategy"]
+    shared = [part for part in SHAPING if part != "strategy"]
     return fingerprint(*((getattr(run, part), files.get(part)) for part in shared), run.seed)
 
 
@@ -86,7 +87,7 @@ def _by_name(files: RunFiles) -> Iterator[tuple[str, str]]:
 
 def own_config(run: Run) -> dict[str, Any]:
     """Return a run's fields as a configuration names them, for runs that did not come from Hydra."""
-    found = {part: _node(getattr(run, part)) for part in PARTS}
+    found = {part: _node(getattr(run, part)) for part in SHAPING}
     for plain in ("training", "evaluation"):
         del found[plain]["_target_"]
     return {**found, "seed": run.seed, "device": run.device}

@@ -15,10 +15,11 @@ from clbench.records.declared import METRICS
 from clbench.records.files import row_bytes, write_whole
 from clbench.records.metrics import relative_metrics
 from clbench.records.own import adopt
+from clbench.records.provenance import SHAPING
 from clbench.records.roles import ORDER, REFERENCES, role_of_label
 from clbench.records.run import SUMMARY
 
-SECTIONS = ("stream", "model", "strategy", "optimizer", "training", "evaluation", "device")
+SECTIONS = (*SHAPING, "device")
 """Parts of a configuration whose values become columns where they vary; threads never change a result."""
 
 
