@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from clbench.errors import ConfigurationError
+from clbench.errors import ConfigurationError, shown
 from clbench.fields import Part, choice, count
 
 SPLITS = ("train", "val", "test")
@@ -54,8 +54,9 @@ class Training(Part):
         """Yield a line where not exactly one of `steps` and `epochs` is given."""
         if (self.steps is None) == (self.epochs is None):
             yield (
-                f"Exactly one of {key}.steps and {key}.epochs must be set; got {key}.steps={self.steps} "
-                f"and {key}.epochs={self.epochs}. Set the other one to null."
+                f"Exactly one of {key}.steps and {key}.epochs must be set; got "
+                f"{key}.steps={shown(self.steps)} and {key}.epochs={shown(self.epochs)}. "
+                "Set the other one to null."
             )
 
 
@@ -86,7 +87,7 @@ class Evaluation(Part):
         if "test" not in self.splits:
             yield (
                 f"{key}.splits must contain test, on which runs are compared; got "
-                f"{key}.splits={list(self.splits)}. Add test."
+                f"{key}.splits={shown(self.splits)}. Add test."
             )
 
 

@@ -96,7 +96,8 @@ class Number(Declaration):
             ("at most", self.high),
             ("below", self.below),
         )
-        return " and ".join(["finite", *(f"{word} {bound:g}" for word, bound in bounds if bound is not None)])
+        rules = ["finite", *(f"{word} {bound:g}" for word, bound in bounds if bound is not None)]
+        return " and ".join(filter(None, [", ".join(rules[:-1]), rules[-1]]))
 
 
 @dataclass(frozen=True, kw_only=True)

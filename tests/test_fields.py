@@ -72,8 +72,8 @@ class Outer(Part):
         ({"lam": math.nan}, "strategy.lam must be finite and at least 0; got strategy.lam=nan. "),
         ({"lam": True}, "got strategy.lam=true. "),
         ({"lam": None}, "got strategy.lam=null. "),
-        ({"share": 1}, "strategy.share must be finite and above 0 and below 1; got strategy.share=1. "),
-        ({"part": 1.5}, "strategy.part must be finite and at least 0 and at most 1; got strategy.part=1.5."),
+        ({"share": 1}, "strategy.share must be finite, above 0 and below 1; got strategy.share=1. "),
+        ({"part": 1.5}, "strategy.part must be finite, at least 0 and at most 1; got strategy.part=1.5."),
         (
             {"steps": 0},
             "strategy.steps must be a whole number of at least 1, or null for all; got strategy.steps=0. "
