@@ -19,7 +19,7 @@ from clbench.launcher.building import part_kinds
 from clbench.launcher.destinations import folder_problems
 from clbench.launcher.folders import readable
 from clbench.records import write_sweep
-from clbench.records.provenance import PARTS, own_config
+from clbench.records.provenance import SHAPING, own_config
 from clbench.runs import Run
 from clbench.session.progress import bar, silent
 from clbench.session.session import Entry, Session
@@ -96,7 +96,7 @@ def folder_name(run: Run) -> str:
     """Return the name of a run's folder in its sweep: a readable part, and the hash of all that shapes it."""
     config = own_config(run)
     names = {part: run.labels.get(part, type(getattr(run, part)).__name__) for part in ("stream", "strategy")}
-    parts = [getattr(run, part) for part in PARTS]
+    parts = [getattr(run, part) for part in SHAPING]
     digest = fingerprint(training_sources(), parts, run.seed, dict(run.labels))
     return f"{readable(config, names)}-{digest[:10]}"
 
