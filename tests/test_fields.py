@@ -176,12 +176,26 @@ def wrong_values(declaration):
     return [math.nan, math.inf, -math.inf, "1.0", True, *edges, *_null(declaration)]
 
 
+def right_values(declaration):
+    """Return what a field may be, at the edges of its bounds."""
+    null = [None] if declaration.none else []
+    if isinstance(declaration, Choice):
+        return [*declaration.choices, *null]
+    if isinstance(declaration, Count):
+        return [declaration.low or 0, 10**6, *null]
+    tiny = 1e-9
+    inside = [edge for edge in (declaration.low, declaration.high) if edge is not None]
+    open_edges = ((declaration.above, tiny), (declaration.below, -tiny))
+    inside += [edge + step for edge, step in open_edges if edge is not None]
+    return [*inside, *null]
+
+
 def _null(declaration):
     return [] if declaration.none else [None]
 
 
 @pytest.mark.parametrize(("kind", "item"), FIELDS, ids=NAMES)
-def test_every_field_of_every_part_refuses_what_it_may_not_be(kind, item):
+def test_every_field_of_every_part_takes_what_it_may_be_and_refuses_all_else(kind, item):
     declaration = declaration_of(item)
     plain = held(kind, item) & {int, float, str}
     if declaration is None:
@@ -191,6 +205,8 @@ def test_every_field_of_every_part_refuses_what_it_may_not_be(kind, item):
     required = {name: REQUIRED[name] for name in REQUIRED if name in kind.__dataclass_fields__}
     place, listed = f"key.{item.name}", is_list(kind, item.name)
     assert not any(place in line for line in field_problems(kind(**required), "key"))
+    for value in right_values(declaration):
+        assert declaration.fits((value,) if listed and value is not None else value, listed)
     for value in wrong_values(declaration):
         part = dataclasses.replace(kind(**required), **{item.name: (value,) if listed else value})
         (line,) = field_problems(part, "key")
