@@ -128,4 +128,5 @@ def make_result(outcome: Outcome) -> RunResult:
         seconds=0.5,
         diverged_after=outcome.diverged_after,
         program={"threads": 1},
+        execution={"threads": 1},
     )

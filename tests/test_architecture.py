@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "clbench"
 
 LAYERS = (
-    ("errors", "field_types", "fields", "config", "sources", "digests", "scores"),
+    ("errors", "field_types", "fields", "config", "execution", "sources", "digests", "scores"),
     ("lanes", "streams"),
     ("models", "optimizers"),
     ("context",),
@@ -38,6 +38,7 @@ WITHOUT_TORCH = (
     "errors",
     "field_types",
     "fields",
+    "execution",
     "config",
     "sources",
     "digests",

@@ -11,6 +11,7 @@ import clbench
 from clbench.analysis.curves import run_metrics, score_matrix
 from clbench.analysis.settings import final_means, leading_metric_of
 from clbench.config import Evaluation, Training
+from clbench.execution import Execution
 from clbench.figures.gallery import draw_all
 from clbench.figures.scores import arrange
 from clbench.launcher.claims import claim_problems
@@ -122,7 +123,11 @@ def sweep(tmp_path_factory):
     ]
     from clbench.engine import train
 
-    train(runs, lambda number, result: write_run(folder / str(number), runs[number], result), threads=1)
+    train(
+        runs,
+        lambda number, result: write_run(folder / str(number), runs[number], result),
+        execution=Execution(threads=1),
+    )
     write_sweep(folder)
     return clbench.load(folder).records
 

@@ -11,6 +11,7 @@ from clbench.analysis.curves import run_metrics
 from clbench.config import Evaluation, Training
 from clbench.engine import progress, train
 from clbench.engine.store import StageStore
+from clbench.execution import Execution
 from clbench.models import MLP
 from clbench.optimizers import SGD
 from clbench.records import metrics, write_run, write_sweep
@@ -63,7 +64,11 @@ def still(tmp_path_factory):
     """Runs that hardly move, recorded: two seeds, evaluated on subsets and on whole splits."""
     folder = tmp_path_factory.mktemp("still")
     runs = [still_run(seed, subset) for seed in (0, 1) for subset in (16, None)]
-    train(runs, lambda number, result: write_run(folder / f"r{number}", runs[number], result), threads=1)
+    train(
+        runs,
+        lambda number, result: write_run(folder / f"r{number}", runs[number], result),
+        execution=Execution(threads=1),
+    )
     write_sweep(folder)
     return clbench.load(folder).records
 
@@ -103,7 +108,7 @@ def test_losses_csv_has_whole_splits_at_the_ends_of_stages(still):
 def test_without_points_between_the_ends_all_metrics_read_whole_splits():
     results = {}
     runs = [still_run(points=1, subset=subset) for subset in (16, None)]
-    train(runs, results.__setitem__, threads=1)
+    train(runs, results.__setitem__, execution=Execution(threads=1))
     assert np.array_equal(results[0].subset["loss"], results[1].loss)
     assert np.array_equal(results[0].loss, results[1].loss)
 
@@ -112,7 +117,12 @@ def test_stored_stages_bring_the_subsets_values_along(tmp_path):
     results = []
     for _ in range(2):
         store = StageStore(tmp_path)
-        train([still_run()], lambda number, result: results.append(result), threads=1, store=store)
+        train(
+            [still_run()],
+            lambda number, result: results.append(result),
+            execution=Execution(threads=1),
+            store=store,
+        )
     assert results[1].trained_here < results[0].trained_here
     assert all(
         np.array_equal(results[0].subset[name], results[1].subset[name]) for name in ("loss", "accuracy")
@@ -128,7 +138,7 @@ def test_long_evaluation_of_many_tasks_is_told_once_with_what_to_set(monkeypatch
         evaluation=Evaluation(points=1, subset=None),
     )
     with caplog.at_level("INFO", logger="clbench.engine.progress"):
-        train([run], lambda number, result: None, threads=1)
+        train([run], lambda number, result: None, execution=Execution(threads=1))
     told = [record.getMessage() for record in caplog.records if "Evaluation takes" in record.getMessage()]
     assert len(told) == lines
     assert all("all 20 tasks" in line and "evaluation=final" in line for line in told)

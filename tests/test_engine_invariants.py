@@ -9,9 +9,8 @@ import torch
 
 from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train, training
-from clbench.engine.memory import parse_bytes
 from clbench.engine.phase import run_phase
-from clbench.errors import ConfigurationError
+from clbench.execution import Execution
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
 from clbench.runs import Run
@@ -55,9 +54,9 @@ def make(
     return replace(run, **changes)
 
 
-def results(runs: list[Run], **options: object) -> list[RunResult]:
+def results(runs: list[Run], share: bool = True, **used: object) -> list[RunResult]:
     found: dict[int, RunResult] = {}
-    train(runs, found.__setitem__, **options)
+    train(runs, found.__setitem__, execution=Execution(**used), share=share)
     return [found[number] for number in range(len(runs))]
 
 
@@ -251,17 +250,3 @@ def test_a_short_memory_takes_a_part_to_its_end_first_and_changes_no_bit(strateg
         assert_same_bits(left, right)
     assert sum(result.trained_here for result in wide) == sum(result.trained_here for result in narrow)
     assert narrow[0].program["peak_bytes"] > 10**7
-
-
-@pytest.mark.parametrize(
-    "text, size",
-    [("8GB", 8 * 10**9), ("1.5 GiB", 3 * 2**29), (5000, 5000), ("500mb", 5 * 10**8), (None, None)],
-)
-def test_sizes_are_read_with_their_units(text, size):
-    assert parse_bytes(text) == size
-
-
-@pytest.mark.parametrize("text", ["much", "8XB", "-1GB", 0, "GB"])
-def test_a_size_that_is_none_is_told_in_a_line(text):
-    with pytest.raises(ConfigurationError, match=r"^memory must be a size above 0; got memory=.*Write it"):
-        parse_bytes(text)

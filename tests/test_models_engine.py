@@ -9,6 +9,7 @@ from torch import nn
 
 from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train
+from clbench.execution import Execution
 from clbench.models import MLP, Module, SequenceClassifier
 from clbench.optimizers import Adam
 from clbench.penalty import Group
@@ -47,9 +48,9 @@ def make(model, strategy, seed=0, stream=TEXT) -> Run:
     )
 
 
-def results(runs: list[Run], **options: object) -> list[RunResult]:
+def results(runs: list[Run], **used: object) -> list[RunResult]:
     found: dict[int, RunResult] = {}
-    train(runs, found.__setitem__, **options)
+    train(runs, found.__setitem__, execution=Execution(**used))
     return [found[number] for number in range(len(runs))]
 
 

@@ -12,6 +12,7 @@ import clbench
 from clbench.analysis.settings import leading_metric_of
 from clbench.config import Evaluation, Training
 from clbench.engine import train
+from clbench.execution import Execution
 from clbench.figures.words import quantity
 from clbench.models import MLP
 from clbench.optimizers import SGD
@@ -77,7 +78,7 @@ class OwnLines(TwoTaskRegression):
 @pytest.mark.usefixtures("_mae")
 def test_a_users_score_is_computed_recorded_and_oriented_by_one_declaration(tmp_path):
     run = Run(OwnLines(), MLP(hidden=(4,)), Naive(), SGD(lr=0.01), Training(steps=4), Evaluation(points=2))
-    train([run], lambda _, result: write_run(tmp_path / "a", run, result), threads=1)
+    train([run], lambda _, result: write_run(tmp_path / "a", run, result), execution=Execution(threads=1))
     write_sweep(tmp_path)
     results = clbench.load(tmp_path)
     ends = results.losses[(results.losses["step"] == 8) & (results.losses["split"] == "test")]

@@ -5,6 +5,7 @@ import pytest
 
 from clbench.config import Evaluation, Training
 from clbench.engine import train
+from clbench.execution import Execution
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adam, AdamW
 from clbench.penalty import Group
@@ -25,7 +26,7 @@ def final_losses(strategy, optimizer):
         evaluation=Evaluation(points=4),
     )
     found = {}
-    train([run], found.__setitem__, threads=1)
+    train([run], found.__setitem__, execution=Execution(threads=1))
     assert found[0].status == "done"
     return found[0].loss[:, :, [0, 2]]
 

@@ -13,6 +13,7 @@ from clbench.config import Evaluation, Training
 from clbench.engine import find_problems, train
 from clbench.engine.data import build_streams
 from clbench.errors import ConfigurationError
+from clbench.execution import Execution
 from clbench.models import MLP
 from clbench.models.base import Layout, Parameter
 from clbench.models.contract import draw_parameters, layout_problems
@@ -102,7 +103,7 @@ def test_numbers_of_another_width_give_the_same_bits(fault):
     results = {}
     runs = [small_run(Subjects(name)) for name in ("none", fault)]
     assert find_problems(runs) == []
-    train(runs, results.__setitem__, threads=1)
+    train(runs, results.__setitem__, execution=Execution(threads=1))
     assert results[0].status == results[1].status == "done"
     assert np.array_equal(results[0].loss, results[1].loss)
 
@@ -111,7 +112,7 @@ def test_every_seeds_stream_is_looked_at_before_any_trains():
     runs = [small_run(Subjects("missing", from_seed=3), seed) for seed in range(5)]
     results = []
     with pytest.raises(ConfigurationError, match=r"inputs\[7\] \(Subjects, seed 3\)"):
-        train(runs, lambda number, result: results.append(number), threads=1)
+        train(runs, lambda number, result: results.append(number), execution=Execution(threads=1))
     assert not results
 
 
@@ -201,7 +202,11 @@ def test_what_a_model_draws_of_later_seeds_is_looked_at_too():
 
 def test_a_loss_that_is_infinite_at_step_0_is_laid_to_data_or_initialisation():
     results = {}
-    train([small_run(Subjects(), model=Odd(hidden=(4,), fault="large"))], results.__setitem__, threads=1)
+    train(
+        [small_run(Subjects(), model=Odd(hidden=(4,), fault="large"))],
+        results.__setitem__,
+        execution=Execution(threads=1),
+    )
     assert results[0].status == "diverged" and results[0].diverged_after is None
     assert "at step 0, before any training" in results[0].message
     assert "λ" not in results[0].message and "learning rate" not in results[0].message

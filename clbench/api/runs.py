@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from clbench.api.results import Results, load
 from clbench.config import fingerprint
 from clbench.engine import find_problems
 from clbench.errors import raise_together
+from clbench.execution import Execution, shared_problems
 from clbench.launcher.building import part_kinds
 from clbench.launcher.destinations import folder_problems
 from clbench.launcher.folders import readable
@@ -31,9 +33,7 @@ def run(
     folder: Path | str | None = None,
     *,
     progress: bool = True,
-    threads: int | None = None,
-    memory: str | None = None,
-    cache: bool = True,
+    **execution: Any,
 ) -> Results:
     """Train runs together and return their results; each has the same bits as if it were alone.
 
@@ -42,21 +42,18 @@ def run(
         folder: where their files go, each run's in a folder of its own. What is finished there is not trained
             again. None for a temporary folder, which lives as long as the results.
         progress: whether a line on standard error says how far training is.
-        threads: most cores to use, None for all.
-        memory: most memory of the process, such as `8GB`; None for half of the machine's.
-        cache: keep finished stages, and use those of earlier sweeps.
+        execution: fields of `clbench.execution.Execution` besides the device, which each run has of its own:
+            `threads=1`, `memory="8GB"`, `cache=False`.
 
     Raises:
         ConfigurationError: names all problems of all runs; nothing was trained.
     """
     runs = [runs] if isinstance(runs, Run) else list(runs)
-    raise_together(_problems(runs, folder))
+    raise_together([*shared_problems(execution), *_problems(runs, folder)])
     with results_in(folder) as (place, results):
         session = Session(Entry(each, place / folder_name(each)) for each in runs)
         raise_together(session.mixing_problems(place, "folder"))
-        summaries = session.train(
-            threads=threads, memory=memory, cache=cache, progress=bar if progress else silent
-        )
+        summaries = session.train(Execution(**execution), progress=bar if progress else silent)
     failed = [summary for summary in summaries.values() if summary["status"] == "failed"]
     warn_of_failed([f"{summary['run']}: {summary['message']}" for summary in failed])
     return results()

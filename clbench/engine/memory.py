@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import sys
 import weakref
@@ -14,32 +13,11 @@ from pathlib import Path
 import torch
 
 from clbench.engine.plan import Phase
-from clbench.errors import ConfigurationError
-
-UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 SHARE_OF_MACHINE = 0.5
 """What a sweep may take of the machine where the user names no budget."""
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-
-
-def parse_bytes(value: int | str | None) -> int | None:
-    """Return a number of bytes, as `8GB`, `500 MiB` or 8000000000 say it; None for None.
-
-    Raises:
-        ConfigurationError: it says no positive size.
-    """
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(value).strip().lower())
-    size = float(found[1]) * UNITS.get(found[2], 0) if found else 0.0
-    if size < 1:
-        raise ConfigurationError(
-            f"memory must be a size above 0; got memory={value}. "
-            "Write it like memory=8GB or memory=500MiB, or null for half of the machine's."
-        )
-    return int(size)
 
 
 def machine_memory(device: torch.device) -> int:

@@ -71,5 +71,7 @@ class RunResult:
     subset: dict[str, np.ndarray] = field(default_factory=dict)
     program: dict[str, object] = field(default_factory=dict)
     """How it was trained: lanes of its largest program, threads, bytes that the process took at most."""
+    execution: dict[str, object] = field(default_factory=dict)
+    """How the machine was used (see `clbench.execution`), with the cores that were used as `threads`."""
     files: RunFiles = field(default_factory=dict)
     """Digests of the user's files that shaped it (see `clbench.ingredients`)."""

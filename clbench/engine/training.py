@@ -7,7 +7,7 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from queue import SimpleQueue
 from threading import Event
 
@@ -25,6 +25,7 @@ from clbench.engine.results import RunResult
 from clbench.engine.schedule import Schedule
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
+from clbench.execution import DEFAULT, Execution
 from clbench.ingredients import Ingredients
 from clbench.runs import Run
 
@@ -40,10 +41,9 @@ def train(
     runs: Sequence[Run],
     on_result: OnResult,
     on_progress: OnProgress | None = None,
-    threads: int | None = None,
+    execution: Execution = DEFAULT,
     share: bool = True,
     store: StageStore | None = None,
-    memory: int | None = None,
 ) -> None:
     """Train runs together, each as a lane; every result has the same bits as if its run were alone.
 
@@ -51,12 +51,10 @@ def train(
         runs: in any order, of any mixture of structures.
         on_result: called with a run's number and result as soon as it is finished.
         on_progress: called with the share of gradient steps done and a word on what is being trained.
-        threads: cores to use, None for all that this process may use.
+        execution: how the machine is used; each run names its own device.
         share: False to train every stage of every run by itself (same bits, more time), with its own strategy
             even where that says it does not act.
         store: where finished stages are looked up and kept, None for nowhere.
-        memory: bytes that the process may take, None for half of the machine's. Where the states of all
-            lanes would take more, some runs are trained to their end before others begin.
 
     Raises:
         ConfigurationError: a part turns out unusable while training (a penalty without gradient).
@@ -64,18 +62,20 @@ def train(
     """
     if not runs:
         return
-    cores = threads or len(os.sched_getaffinity(0))
+    cores = execution.threads or len(os.sched_getaffinity(0))
     share = share and (len(runs) > 1 or store is not None)  # a run that shares nothing acts itself
     files = Ingredients()
     shaped_by = [files.of_run(run) for run in runs]  # as they are now, before anything is read
     phases = plan_phases(runs, build_streams(runs), share, files)
     device = torch.device(runs[0].device)
-    training = _Training(phases, on_progress, cores, store if share else None, Budget(memory, device, phases))
+    budget = Budget(execution.memory_bytes, device, phases)
+    training = _Training(phases, on_progress, cores, store if share else None, budget)
 
     def hand_over(number: int, last: LaneRecord) -> None:
         result = compose_result(runs[number], number, last)
         result.program.update(threads=cores, peak_bytes=peak_memory(device))
-        on_result(number, replace(result, files=shaped_by[number]))
+        used = replace(execution, device=runs[number].device, threads=cores)
+        on_result(number, replace(result, files=shaped_by[number], execution=asdict(used)))
 
     training.run(len(runs), hand_over)
 

@@ -8,9 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from clbench.errors import ConfigurationError, raise_together
+from clbench.execution import OF_RUN, SHARED, execution_of
 from clbench.launcher.destinations import folder_problems, length_problems, twin_problems
 from clbench.launcher.jobs import Job, key_problems
-from clbench.launcher.kinds import kind_problems
+from clbench.launcher.kinds import kind_problems, shown
 from clbench.launcher.objective import name_problems, score_problems
 from clbench.launcher.parts import make_part, plain_fields
 from clbench.launcher.schema import PARTS
@@ -40,7 +41,7 @@ def build_runs(jobs: Sequence[Job]) -> list[Run]:
     built = [run for run in runs if run is not None]
     found += find_problems(built)
     configs = [job.config for job in jobs]
-    found += machine_problems(configs) + name_problems(configs)
+    found += execution_problems(configs) + name_problems(configs)
     for folder in dict.fromkeys(job.folder.parent for job in jobs):
         found += folder_problems(folder)
     found += chain.from_iterable(length_problems(job.folder) for job in jobs)
@@ -60,15 +61,15 @@ def problems_of(config: Mapping[str, Any], fits: bool = True) -> list[str]:
     """
     from clbench.engine import find_problems
 
-    of_machine = machine_problems([config]) + name_problems([config])
+    of_execution = execution_problems([config]) + name_problems([config])
     try:
         run = build_run(config, {})
     except ConfigurationError as error:
-        return [*error.problems, *of_machine]
+        return [*error.problems, *of_execution]
     if fits:
-        return find_problems([run]) + of_machine
+        return find_problems([run]) + of_execution
     alone = (run.strategy, run.optimizer, run.training, run.evaluation)
-    return [line for part in alone for line in part.problems()] + of_machine
+    return [line for part in alone for line in part.problems()] + of_execution
 
 
 def build_run(config: Mapping[str, Any], labels: Mapping[str, str]) -> Run:
@@ -111,10 +112,11 @@ class Builder:
                 parts[name] = self.parts[key]
             except ConfigurationError as error:
                 found += error.problems
-        if lacking := [name for name in ("seed", "device") if config.get(name) is None]:
+        if lacking := [name for name in ("seed", *OF_RUN) if config.get(name) is None]:
             found.append(f"A run must have all of its keys; got no {' and no '.join(lacking)}. Give it one.")
         raise_together(found)
-        return Run(**parts, seed=config["seed"], device=config["device"], labels=dict(labels))
+        of_run = {name: config[name] for name in OF_RUN}
+        return Run(**parts, seed=config["seed"], **of_run, labels=dict(labels))
 
     def _make(self, name: str, node: Any) -> Any:
         from clbench.config import Evaluation, Training
@@ -133,22 +135,12 @@ def _tuples(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
 
 
-def machine_problems(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for every setting of threads or memory that can't be, or that runs disagree on."""
-    from clbench.engine.memory import parse_bytes
-
+def execution_problems(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for every setting of the machine that can't be, or that runs disagree on."""
     found = []
-    for name in ("threads", "memory"):
+    for name in SHARED:
         values = list(dict.fromkeys(config.get(name) for config in configs))
         if len(values) > 1:
-            found.append(
-                f"All runs of a sweep share one {name}; got {name}={','.join(map(str, values))}. Choose one."
-            )
-    threads, memory = (configs[0].get(name) for name in ("threads", "memory"))
-    if threads is not None and threads < 1:
-        found.append(f"threads must be at least 1, or null for all; got threads={threads}.")
-    try:
-        parse_bytes(memory)
-    except ConfigurationError as error:
-        found += error.problems
-    return found
+            given = ",".join(map(shown, values))
+            found.append(f"All runs of a sweep share one {name}; got {name}={given}. Choose one.")
+    return found + execution_of(configs[0]).problems()

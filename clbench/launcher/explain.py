@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from clbench.errors import ConfigurationError, known
+from clbench.execution import OF_RUN
 from clbench.launcher.arguments import CommandLine, read
 from clbench.launcher.grammar import parsed, rejoin, unreadable
 from clbench.launcher.parts import one_line
@@ -142,7 +143,7 @@ def _is_no_choice(word: str) -> bool:
     override = parsed(word)
     return (
         override is not None
-        and ("/" in _key(word) or _key(word) in (*PARTS, "evaluation", GROUP))
+        and ("/" in _key(word) or _key(word) in (*PARTS, "evaluation", "execution", GROUP))
         and not override.is_sweep_override()
         and not isinstance(override.value(), (str, list, dict))
     )
@@ -221,7 +222,7 @@ def _bounds(config: DictConfig | None, right: Sequence[str], wrong: Sequence[str
             these, since the values in their place are nobody's.
     """
     keys = [_key(word) for word in right]
-    if config is None or not any("." in key or key == "device" for key in keys):
+    if config is None or not any("." in key or key in OF_RUN for key in keys):
         return []
     from clbench.launcher.building import problems_of
     from clbench.launcher.jobs import plain_task

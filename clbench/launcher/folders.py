@@ -11,11 +11,12 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from clbench.execution import FIELDS
 from clbench.launcher.schema import PARTS
 from clbench.sources import training_sources
 
-NOT_SHAPING = ("hydra", "device", "threads", "memory", "cache", "study", "objective")
-"""Top-level keys that don't change what a run computes, or only where."""
+NOT_SHAPING = ("hydra", *FIELDS, "execution", "study", "objective")
+"""Top-level keys and groups that don't change what a run computes, or only where."""
 
 LONGEST = 180
 """Bytes of a name's readable part; file systems take 255 for all of it."""

@@ -9,20 +9,26 @@ from typing import Any, get_args, get_origin
 from hydra.core.config_store import ConfigStore
 
 from clbench.config import Evaluation, Training
+from clbench.execution import FIELDS, Execution
 from clbench.field_types import type_of
 
 PARTS = ("stream", "model", "strategy", "optimizer")
 """The parts of a run, each composed from a group of its name."""
 
-TOP = (*PARTS, "training", "evaluation", "seed", "objective", "device", "threads", "memory")
-"""The top-level keys that describe a run."""
+TOP = (*PARTS, "training", "evaluation", "seed", "objective", *FIELDS)
+"""The top-level keys that every run has."""
 
-KEYS = (*TOP, "cache", "study")
+KEYS = (*TOP, "study")
 """All top-level keys that are read."""
 
 
 def mutable(kind: type) -> type:
-    """Return an unfrozen copy of a dataclass that Hydra can merge groups into (tuples become lists)."""
+    """Return an unfrozen copy of a dataclass that Hydra can merge groups into."""
+    return _made(f"{kind.__name__}Schema", schema_fields(kind))
+
+
+def schema_fields(kind: type) -> list[tuple[str, Any, Any]]:
+    """Return name, type and default of a dataclass's fields as Hydra takes them: tuples become lists."""
     fields = []
     for item in dataclasses.fields(kind):
         hint = type_of(kind, item.name)
@@ -33,7 +39,7 @@ def mutable(kind: type) -> type:
         else:
             default = dataclasses.field(default=item.default)
         fields.append((item.name, hint, default))
-    return _made(f"{kind.__name__}Schema", fields)
+    return fields
 
 
 def _made(name: str, fields: list[Any]) -> type:
@@ -59,10 +65,7 @@ def schema() -> type:
             ),
             ("seed", int, dataclasses.field(default=0)),
             ("objective", str, dataclasses.field(default="val")),
-            ("device", str, dataclasses.field(default="cpu")),
-            ("threads", int | None, dataclasses.field(default=None)),
-            ("memory", Any, dataclasses.field(default=None)),
-            ("cache", bool, dataclasses.field(default=True)),
+            *schema_fields(Execution),
             ("study", Any, dataclasses.field(default=None)),
         ],
     )

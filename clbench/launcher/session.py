@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clbench.errors import raise_together
+from clbench.execution import execution_of
 from clbench.launcher.building import build_runs
 from clbench.launcher.jobs import Job
 from clbench.launcher.objective import objective_of
@@ -47,13 +48,7 @@ def train_jobs(
         raise_together(session.mixing_problems(sweep, "hydra.sweep.dir"))
     if begin is not None:
         begin()
-    first = jobs[0].config
-    summaries = session.train(
-        threads=first.get("threads"),
-        memory=first.get("memory"),
-        cache=bool(first.get("cache")),
-        progress=progress,
-    )
+    summaries = session.train(execution_of(jobs[0].config), progress=progress)
     return [outcome(summaries[job.folder], objective_of(job.config)) for job in jobs]
 
 

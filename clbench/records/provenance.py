@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.config import fingerprint
 from clbench.digests import RunFiles
+from clbench.execution import OF_RUN
 from clbench.sources import training_sources
 
 if TYPE_CHECKING:  # a run's parts import torch, which must not be needed to read records
@@ -26,14 +27,14 @@ SHAPING = ("stream", "model", "strategy", "optimizer", "training", "evaluation")
 
 
 def provenance(
-    run: Run, config: Mapping[str, Any] | None, program: Mapping[str, Any], files: RunFiles
+    run: Run, config: Mapping[str, Any] | None, execution: Mapping[str, Any], files: RunFiles
 ) -> dict[str, Any]:
     """Return where a run's numbers come from.
 
     Args:
         run: the run.
         config: its resolved configuration; the run's own fields where there is none.
-        program: what the engine says about the program that trained it.
+        execution: how the machine was used.
         files: digests of the user's files that shaped it, by part and name.
     """
     return {
@@ -43,8 +44,8 @@ def provenance(
         "python": platform.python_version(),
         "libraries": library_versions(),
         "machine": platform.machine(),
-        "device": run.device,
-        "threads": program.get("threads"),
+        **{name: getattr(run, name) for name in OF_RUN},
+        **execution,
     }
 
 
@@ -90,7 +91,7 @@ def own_config(run: Run) -> dict[str, Any]:
     found = {part: _node(getattr(run, part)) for part in SHAPING}
     for plain in ("training", "evaluation"):
         del found[plain]["_target_"]
-    return {**found, "seed": run.seed, "device": run.device}
+    return {**found, "seed": run.seed, **{name: getattr(run, name) for name in OF_RUN}}
 
 
 def _node(value: Any) -> Any:

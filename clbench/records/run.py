@@ -173,7 +173,7 @@ def summarise(
         "program": dict(result.program),
         "diagnostics": [],
         **({"declared": own} if own else {}),
-        "provenance": provenance(run, config, result.program, result.files),
+        "provenance": provenance(run, config, result.execution, result.files),
     }
 
 

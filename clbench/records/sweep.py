@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clbench.execution import OF_RUN
 from clbench.records.columns import COUNTS, final_columns
 from clbench.records.declared import METRICS
 from clbench.records.files import row_bytes, write_whole
@@ -19,8 +20,8 @@ from clbench.records.provenance import SHAPING
 from clbench.records.roles import ORDER, REFERENCES, role_of_label
 from clbench.records.run import SUMMARY
 
-SECTIONS = (*SHAPING, "device")
-"""Parts of a configuration whose values become columns where they vary; threads never change a result."""
+SECTIONS = (*SHAPING, *OF_RUN)
+"""Parts of a configuration whose values become columns where they vary."""
 
 
 def write_sweep(folder: Path | str) -> Path:

@@ -14,8 +14,8 @@ from typing import Any
 
 from clbench import engine, records
 from clbench.digests import RunFiles
-from clbench.engine.memory import parse_bytes
 from clbench.engine.store import StageStore, default_folder
+from clbench.execution import DEFAULT, Execution
 from clbench.ingredients import Ingredients
 from clbench.records.provenance import contents, identity, unlike
 from clbench.records.run import SUMMARY
@@ -89,14 +89,7 @@ class Session:
                 "Choose another folder, or ask for those runs again as well."
             )
 
-    def train(
-        self,
-        *,
-        threads: int | None = None,
-        memory: str | int | None = None,
-        cache: bool = True,
-        progress: Progress = bar,
-    ) -> dict[Path, Summary]:
+    def train(self, execution: Execution = DEFAULT, progress: Progress = bar) -> dict[Path, Summary]:
         """Train and write the runs that aren't finished yet; return the summaries of all by folder."""
         summaries: dict[Path, Summary] = {}
         for folder, entry in self.entries.items():
@@ -108,18 +101,11 @@ class Session:
             log.info("%d of %d runs are finished already", len(summaries), len(self.entries))
         waiting = [entry for folder, entry in self.entries.items() if folder not in summaries]
         if waiting:
-            store = StageStore(default_folder()) if cache else None
-            summaries |= _train(waiting, threads, parse_bytes(memory), store, progress)
+            summaries |= _train(waiting, execution, progress)
         return summaries
 
 
-def _train(
-    waiting: Sequence[Entry],
-    threads: int | None,
-    memory: int | None,
-    store: StageStore | None,
-    progress: Progress,
-) -> dict[Path, Summary]:
+def _train(waiting: Sequence[Entry], execution: Execution, progress: Progress) -> dict[Path, Summary]:
     asked = trained = 0
     summaries: dict[Path, Summary] = {}
     began = time.perf_counter()
@@ -134,7 +120,8 @@ def _train(
 
     with progress(len(waiting)) as report:
         chosen = [entry.run for entry in waiting]
-        engine.train(chosen, keep, report, threads=threads, store=store, memory=memory)
+        store = StageStore(default_folder()) if execution.cache else None
+        engine.train(chosen, keep, report, execution, store=store)
     seconds = time.perf_counter() - began
     count = "1 run" if len(waiting) == 1 else f"{len(waiting)} runs"
     log.info("%s asked for %d stages; %d were trained, in %.1f s", count, asked, trained, seconds)

@@ -11,6 +11,7 @@ import numpy as np
 
 from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train
+from clbench.execution import Execution
 from clbench.fields import Part
 from clbench.models import MLP
 from clbench.optimizers import Adam
@@ -233,5 +234,5 @@ class _Table:
             for name, seed in keys
         ]
         found: dict[int, RunResult] = {}
-        train(runs, found.__setitem__, threads=1, share=share)
+        train(runs, found.__setitem__, execution=Execution(threads=1), share=share)
         return {key: found[number] for number, key in enumerate(keys)}
