@@ -15,6 +15,7 @@ from clbench.launcher.arguments import CommandLine, read
 from clbench.launcher.grammar import parsed, rejoin, unreadable
 from clbench.launcher.parts import one_line
 from clbench.launcher.places import GROUP, compose
+from clbench.launcher.renamed import RENAMED, renamed_problem
 from clbench.launcher.schema import PARTS
 
 NO_CHOICE = "Config group override must be a string or a list"
@@ -116,6 +117,8 @@ def describe_error(
         return f"A choice must be one of its group's; got {group}={choice}. {known(names)}"
     if text.startswith("Could not override") and culprit is not None:
         return _unknown_key(culprit, config, line, overrides)
+    if match := re.search(r"Could not override '.*use \+([\w.]+)=(.*)", text, re.S):  # a study's
+        return renamed_problem(match[1], match[2].strip(), RENAMED.values()) or one_line(error)
     if _is_ambiguous(error):
         got = culprit or text.splitlines()[0]
         return (
@@ -166,16 +169,19 @@ def _unknown_key(culprit: str, config: DictConfig | None, line: CommandLine, ove
             f"A key must exist in the configuration; got {culprit}. See clbench --cfg hydra for Hydra's own."
         )
     node = OmegaConf.select(config, parent) if parent and config is not None else config
+    names = [str(key) for key in node if not str(key).startswith("_")] if isinstance(node, DictConfig) else []
+    existing = [f"{parent}.{name}" if parent else name for name in names]
+    if (new := RENAMED.get(_key(culprit))) and _lacking(new, line, overrides):
+        existing.append(new)  # another choice of the sweep has it
+    if found := renamed_problem(_key(culprit), culprit.partition("=")[2], existing):
+        return found
     if lacking := _lacking(_key(culprit), line, overrides):
         return (
             f"A key must exist in every run of a sweep; got {culprit}, which is not in "
             f"{' and '.join(lacking)}. Sweep the others by themselves, or write a study with grids."
         )
-    names = [str(key) for key in node if not str(key).startswith("_")] if isinstance(node, DictConfig) else []
-    hint = known(f"{parent}.{name}" if parent else name for name in names)
-    return (
-        f"A key must exist in the configuration; got {culprit}. {hint if names else f'{parent} has no keys.'}"
-    )
+    hint = known(existing) if existing else f"{parent} has no keys."
+    return f"A key must exist in the configuration; got {culprit}. {hint}"
 
 
 def _lacking(key: str, line: CommandLine, overrides: Sequence[str]) -> list[str]:

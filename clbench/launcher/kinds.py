@@ -15,6 +15,7 @@ from yaml import YAMLError
 
 from clbench.errors import known, shown
 from clbench.field_types import alternatives, type_of
+from clbench.launcher.renamed import renamed_problem
 
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", tuple: "a list"}
 """The plain kinds, as an error calls them."""
@@ -33,7 +34,9 @@ def kind_problems(place: str, kind: type, given: Mapping[str, Any]) -> Iterable[
         if key not in fields:
             names = known(fields) if fields else "It has none."
             got = f"{place}.{key}={shown(value)}"
-            yield f"{kind.__name__} must be given fields that it has; got {got}. {names}"
+            line = f"{kind.__name__} must be given fields that it has; got {got}. {names}"
+            siblings = [f"{place}.{name}" for name in fields]
+            yield renamed_problem(f"{place}.{key}", shown(value), siblings) or line
         else:
             yield from value_problems(f"{place}.{key}", value, hints(kind).get(key))
     for key, item in fields.items():

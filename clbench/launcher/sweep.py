@@ -26,6 +26,7 @@ from clbench.launcher.grammar import parsed, written
 from clbench.launcher.grids import Grid, expand
 from clbench.launcher.jobs import override_problems, plain_task
 from clbench.launcher.places import GROUP
+from clbench.launcher.renamed import study_problems
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ class Sweep:
         claims = study.get("claims") if isinstance(study, dict) else None
         choices = override_problems(chain.from_iterable(jobs))
         batches = batch_problems(self.max_batch_size)
-        raise_together([*choices, *batches, *folder_problems(folder), *claim_problems(claims)])
+        swept = {line.partition("=")[0] for line in chain.from_iterable(jobs)}
+        of_study = [*claim_problems(claims), *study_problems(study, swept)]
+        raise_together([*choices, *batches, *folder_problems(folder), *of_study])
         if isinstance(study, dict):
             OmegaConf.update(self.config, "study.changes", self.changes(arguments), force_add=True)
         folder.mkdir(parents=True, exist_ok=True)
