@@ -75,7 +75,9 @@ def main() -> None:
     Plugins.instance().register(places.StudySearchPath)  # with a primary folder of the user's own, too
     OWNERS.clear()
     Present.folder, Present.made, Present.arguments = None, (), arguments
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # else the first picture tells of a font cache
+    logging.getLogger("matplotlib").setLevel(
+        logging.WARNING
+    )  # else the first picture logs a line on a font cache
     sys.path.append(os.getcwd())  # a class of the user's own module works through `_target_`
     traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print the error itself and exit with 1

@@ -1,4 +1,4 @@
-"""What Hydra must be told in another way than a person types it."""
+"""Arguments that Hydra must be given in another form than a person types them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CommandLine:
 
 
 class _Flags(argparse.ArgumentParser):
-    """Hydra's flags, of which Hydra itself will tell what is wrong."""
+    """Hydra's flags; what is wrong with them Hydra itself reports."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
@@ -90,7 +90,7 @@ def for_hydra(arguments: Sequence[str]) -> list[str]:
 
 
 def asks_for_one_run(arguments: Sequence[str]) -> bool:
-    """Tell whether a study is to be run once, with its own fields, and not as a sweep."""
+    """Return whether a study is to be run once, with its own fields, and not as a sweep."""
     return "hydra.mode=RUN" in arguments
 
 
@@ -137,7 +137,7 @@ def _keys_of_studies(line: CommandLine) -> Iterable[str]:
 
 
 def _content(file: Path) -> Any:
-    """Return what is in a file; nothing where it can't be read, which Hydra or the sweeper will tell."""
+    """Return what is in a file; nothing where it can't be read, which Hydra or the sweeper reports."""
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from clbench.errors import ConfigurationError, raise_together
 from clbench.execution import OF_RUN, SHARED, execution_of
+from clbench.fields import shown
 from clbench.launcher.destinations import folder_problems, length_problems, twin_problems
 from clbench.launcher.jobs import Job, key_problems
-from clbench.launcher.kinds import kind_problems, shown
+from clbench.launcher.kinds import kind_problems
 from clbench.launcher.objective import name_problems, score_problems
 from clbench.launcher.parts import make_part, plain_fields
 from clbench.launcher.schema import PARTS

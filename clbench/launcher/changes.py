@@ -1,4 +1,4 @@
-"""What a command line changes of the study that it runs; told beside the verdicts on the study's claims."""
+"""What a command line changes of the study that it runs; reported beside the verdicts on its claims."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAMBDA = "strategy.lam"
 
 
 def is_change(override: Override) -> bool:
-    """Tell whether an override is of what shapes a result besides the seed, which n tells of."""
+    """Return whether an override is of what shapes a result besides the seed, which n speaks for."""
     return override.key_or_group.partition(".")[0] not in (*NOT_SHAPING, GROUP, "seed")
 
 

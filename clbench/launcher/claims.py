@@ -1,4 +1,4 @@
-"""A study's claims, looked at before it trains: what can't be checked afterwards is said now."""
+"""A study's claims, checked before it trains: what can't be decided afterwards is reported now."""
 
 from __future__ import annotations
 

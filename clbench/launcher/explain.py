@@ -35,10 +35,10 @@ PATTERNS = (
 
 
 def explain(error: BaseException, arguments: Sequence[str]) -> list[str] | None:
-    """Return the lines that tell a mistake in a configuration, None for any other error.
+    """Return the lines that report a mistake in a configuration, None for any other error.
 
     Hydra stops at the first mistake; the command is composed again without it, to name the others too.
-    What only looks wrong without it (the fields of a choice that couldn't be found) is not told.
+    What only looks wrong without it (the fields of a choice that couldn't be found) is not reported.
 
     Args:
         error: what ended the command.
@@ -98,7 +98,7 @@ def describe_error(
 
     Args:
         error: Hydra's or OmegaConf's.
-        culprit: the override that caused it, None if it can't be told.
+        culprit: the override that caused it, None if it isn't known.
         config: what the right overrides compose to (of a sweep its first job), for the names that would
             have been right.
         line: the command.
@@ -157,7 +157,7 @@ def _key(word: str) -> str:
 
 
 def _depends(key: str, wrong: Sequence[str]) -> bool:
-    """Tell whether a key lies below one whose value is wrong, so that nothing is known of it."""
+    """Return whether a key lies below one whose value is wrong, so that nothing is known of it."""
     return any(key.startswith(f"{other}.") for other in wrong)
 
 

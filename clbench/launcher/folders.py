@@ -121,7 +121,7 @@ def _resolved_item(node: Any, key: Any, written: Any) -> Any:
 
 
 def _task(root: DictConfig) -> dict[str, Any]:
-    """Return the task configuration as plain data: a run's name tells what is run, not how that was said."""
+    """Return the task configuration as plain data: a run's name says what is run, not how that was typed."""
     written = as_dict(root, resolve=False)
     return {key: _resolved_item(root, key, item) for key, item in written.items() if key != "hydra"}
 

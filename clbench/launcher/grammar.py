@@ -65,7 +65,7 @@ def rejoin(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def unreadable(word: str) -> str:
-    """Return the line that tells of an override which Hydra can't read, and how to write it."""
+    """Return the line for an override that Hydra can't read, and how to write it."""
     key, equals, value = word.partition("=")
     if not equals:
         return (

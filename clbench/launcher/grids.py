@@ -27,7 +27,7 @@ def expand(grids: Sequence[Grid], given: Grid, is_group: Callable[[str], bool]) 
     Args:
         grids: the study's; may be empty.
         given: the command line's keys and values, in order.
-        is_group: tells whether a key chooses from a group of configurations.
+        is_group: whether a key chooses from a group of configurations.
     """
     if not grids:
         return _unique(_product(given))
@@ -74,7 +74,7 @@ def _takers(
 
 
 def _has(grid: Grid, asked: Mapping[str, str]) -> bool:
-    """Tell whether a grid has these values, of the keys that it names."""
+    """Return whether a grid has these values, of the keys that it names."""
     return all(value in grid.get(key, [value]) for key, value in asked.items())
 
 
@@ -85,7 +85,7 @@ def _set(grid: Grid, grids: Sequence[Grid], given: Grid) -> Grid:
 
 
 def _applies(key: str, grid: Grid, grids: Sequence[Grid]) -> bool:
-    """Tell whether a given key that a grid doesn't name is set in it."""
+    """Return whether a given key that a grid doesn't name is set in it."""
     if key in grid:
         return False
     part = key.lstrip("+").partition(".")[0]

@@ -1,4 +1,4 @@
-"""Whether plain values are of the kinds that a class's fields are annotated with, told in one line each."""
+"""Whether plain values are of the kinds that a class's fields are annotated with, a line for each."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def hints(kind: type) -> dict[str, Any]:
 
 
 def is_part(hint: Any) -> bool:
-    """Tell whether a field holds a part: an instance of a dataclass."""
+    """Return whether a field holds a part: an instance of a dataclass."""
     return isinstance(hint, type) and dataclasses.is_dataclass(hint)
 
 
 def is_concrete(hint: Any) -> bool:
-    """Tell whether a field can hold instances of this very dataclass."""
+    """Return whether a field can hold instances of this very dataclass."""
     return is_part(hint) and not inspect.isabstract(hint)
 
 
@@ -85,7 +85,7 @@ def value_problems(place: str, value: Any, hint: Any) -> Iterable[str]:
 
 
 def _is(kind: Any, value: Any) -> bool:
-    """Tell whether a plain value is of a plain kind; a whole number is also a number."""
+    """Return whether a plain value is of a plain kind; a whole number is also a number."""
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)

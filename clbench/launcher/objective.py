@@ -65,12 +65,12 @@ def search_problem(error: Exception) -> str | None:
 
 
 def is_tuned(hydra: Any) -> bool:
-    """Tell from Hydra's node of a job whether a sweeper chooses by what its runs return."""
+    """Return, from Hydra's node of a job, whether a sweeper chooses by what its runs return."""
     return hydra.mode == RunMode.MULTIRUN and hydra.sweeper.get("_target_") not in COUNTING_SWEEPERS
 
 
 def score_problems(tuned: Iterable[tuple[Mapping[str, Any], Run]]) -> list[str]:
-    """Return a line for every kind of run that would have no score to tell a tuner.
+    """Return a line for every kind of run that would have no score to give a tuner.
 
     Args:
         tuned: a job's configuration and its run, which breaks no other rule.
@@ -81,7 +81,7 @@ def score_problems(tuned: Iterable[tuple[Mapping[str, Any], Run]]) -> list[str]:
     }
     reasons = dict.fromkeys(_without_score(run, split) for run, split in kinds.values())
     return [
-        f"A tuner must be told a score; got {reason}. Or set objective=test, and keep other data for a test."
+        f"A tuner must be given a score; got {reason}. Or set objective=test, and keep other data for a test."
         for reason in reasons
         if reason is not None
     ]

@@ -1,4 +1,4 @@
-"""Parts made from their configuration by `_target_`, with every mistake told in one line."""
+"""Parts made from their configuration by `_target_`, with every mistake reported in one line."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _without_label(node: Mapping[str, Any]) -> Mapping[str, Any]:
         return node
     try:
         taken = inspect.signature(locate(node["_target_"])).parameters
-    except Exception:  # what can't be found or called is told later
+    except Exception:  # what can't be found or called is reported later
         taken = {}
     return node if "name" in taken else {key: value for key, value in node.items() if key != "name"}
 
@@ -88,7 +88,7 @@ def _with_classes(node: Any, hint: Any = None) -> Any:
         node = {"_target_": f"{hint.__module__}.{hint.__qualname__}", **node}
     found: dict[str, Any] = {}
     if any(isinstance(value, (Mapping, list, tuple)) for value in node.values()):
-        with contextlib.suppress(Exception):  # a class that can't be found is told later
+        with contextlib.suppress(Exception):  # a class that can't be found is reported later
             found = hints(locate(node["_target_"]))
     return {key: _with_classes(value, found.get(key)) for key, value in node.items()}
 
@@ -149,7 +149,7 @@ def _made_problems(place: str, made: Any, node: Any, hint: Any) -> Iterable[str]
 
 
 def _is_of(kind: type, hint: Any) -> bool:
-    """Tell whether a class is of a kind that a field is annotated with, as far as that names classes."""
+    """Return whether a class is of a kind that a field is annotated with, as far as that names classes."""
     accepted = alternatives(hint)
     if any(item in WORDS or not isinstance(item, type) for item in accepted):
         return True

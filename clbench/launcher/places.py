@@ -62,16 +62,16 @@ class StudySource(ConfigSource):
         )
 
     def available(self) -> bool:
-        """Tell whether the folder exists."""
+        """Return whether the folder exists."""
         return self.folder.is_dir()
 
     def is_group(self, config_path: str) -> bool:
-        """Tell whether the path names the group, a folder in it, or the root."""
+        """Return whether the path names the group, a folder in it, or the root."""
         inside = self._inside(config_path)
         return config_path == "" or (inside is not None and inside.is_dir())
 
     def is_config(self, config_path: str) -> bool:
-        """Tell whether the path names a study."""
+        """Return whether the path names a study."""
         inside = self._inside(self._normalize_file_name(config_path))
         return inside is not None and inside.is_file()
 

@@ -44,7 +44,7 @@ class Present(Callback):
         _note(Path(config.hydra.sweep.dir).absolute(), is_sweep=True)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note the run's folder, unless there is a problem to tell before Hydra makes it.
+        """Note the run's folder, unless there is a problem to report before Hydra makes it.
 
         Raises:
             SystemExit: problems were printed. (Any other exception of a callback becomes a warning in Hydra.)

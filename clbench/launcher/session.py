@@ -1,4 +1,4 @@
-"""Train a sweep's jobs together, and return what each one's run is worth to a tuner."""
+"""Train a sweep's jobs together, and return the score of each one's run."""
 
 from __future__ import annotations
 

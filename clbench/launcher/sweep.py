@@ -136,7 +136,7 @@ class Sweep:
     def _fitting(self, key: str, given: Grid) -> list[str]:
         """Return those of a glob's choices that can be used with the first of all other values.
 
-        The others are told. Problems that all choices have are none of theirs, and are left to be found.
+        The others are logged. Problems that all choices have are none of theirs, and are found later.
         """
         others = [f"{name}={values[0]}" for name, values in given.items() if name != key and values]
         problems = {choice: self._problems([*others, f"{key}={choice}"]) for choice in given[key]}
