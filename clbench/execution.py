@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clbench.errors import known
-from clbench.fields import Declaration, count, declaration_of, declared, shown
+from clbench.errors import known, shown
+from clbench.fields import Declaration, count, declaration_of, declared
 
 UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -68,7 +68,7 @@ class Execution:
         found: list[str] = []
         for item in dataclasses.fields(self):
             if declaration := declaration_of(item):
-                found += declaration.problem(item.name, getattr(self, item.name), item.default)
+                found += declaration.problem(item.name, getattr(self, item.name), item.default, is_list=False)
         return found
 
 

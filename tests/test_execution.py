@@ -14,6 +14,7 @@ from clbench.config import Evaluation, Training
 from clbench.engine import train
 from clbench.execution import FIELDS, OF_RUN, SHARED, Execution, shared_problems, size_in_bytes
 from clbench.launcher.building import execution_problems
+from clbench.launcher.field_help import field_help
 from clbench.launcher.folders import NOT_SHAPING
 from clbench.launcher.places import compose, conf
 from clbench.launcher.schema import KEYS, TOP
@@ -39,6 +40,13 @@ def test_every_field_is_a_typed_key_of_the_command_line(name):
     assert compose([])[name] == DEFAULTS[name]
     assert compose([f"{name}={OTHER[name]}"])[name] == OTHER[name]
     assert name in KEYS and name in TOP and name in NOT_SHAPING
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_explained_by_the_commands_help(name):
+    lines = field_help({name: OTHER[name]}, [f"{name}={OTHER[name]}"]).splitlines()
+    (place,) = [number for number, line in enumerate(lines) if line.startswith(f"  {name}=")]
+    assert lines[place + 1].startswith("      ")
 
 
 def test_every_field_is_recorded(tmp_path):

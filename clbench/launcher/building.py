@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from clbench.errors import ConfigurationError, raise_together
+from clbench.errors import ConfigurationError, raise_together, shown
 from clbench.execution import OF_RUN, SHARED, execution_of
-from clbench.fields import shown
 from clbench.launcher.destinations import folder_problems, length_problems, twin_problems
 from clbench.launcher.jobs import Job, key_problems
 from clbench.launcher.kinds import kind_problems

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from clbench.config import Evaluation, Training
 from clbench.errors import shown
+from clbench.execution import FIELDS, Execution
 from clbench.field_types import alternatives, is_list, owner_of, type_of
 from clbench.fields import Choice, Declaration, declaration_of
 from clbench.launcher.kinds import WORDS, is_concrete
@@ -43,6 +44,8 @@ def field_help(config: Mapping[str, Any], overrides: Iterable[str]) -> str:
     keys = [re.split(r"[.=]", word.lstrip("+~"))[0] for word in overrides]
     named = [key for key in (*PARTS, *TYPED) if key in keys]
     sections = ["\n".join(_section(key, config.get(key), TYPED.get(key))) for key in named]
+    if {*FIELDS, "execution"} & set(keys):
+        sections.append("\n".join(_section("", config, Execution)))
     return "".join(f"{section.lstrip()}\n\n" for section in sections if section)
 
 
@@ -63,16 +66,17 @@ def meanings(kind: type) -> dict[str, str]:
 def _section(place: str, node: Any, kind: Any) -> Iterator[str]:
     """Yield the lines of a part and of the parts in its fields; none where its class can't be found."""
     values = node if isinstance(node, Mapping) else {}
-    with contextlib.suppress(Exception):  # a run tells what is wrong with the name of a class
+    with contextlib.suppress(Exception):  # a run reports what is wrong with the name of a class
         kind = locate(values["_target_"]) if "_target_" in values else kind
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
         return
     about = inspect.cleandoc(kind.__doc__ or "").partition("Args:\n")[0].rstrip()
-    yield f"\n== Fields of {place}: {kind.__name__} ==\n{about}\n"
+    yield f"\n== Fields of {f'{place}: ' if place else ''}{kind.__name__} ==\n{about}\n"
+    within = f"{place}." if place else ""
     for item in dataclasses.fields(kind):
-        yield from _field(f"{place}.{item.name}", kind, item, values.get(item.name, item.default))
+        yield from _field(f"{within}{item.name}", kind, item, values.get(item.name, item.default))
     for item in dataclasses.fields(kind):
-        yield from _inner(f"{place}.{item.name}", type_of(kind, item.name), values.get(item.name))
+        yield from _inner(f"{within}{item.name}", type_of(kind, item.name), values.get(item.name))
 
 
 def _inner(place: str, hint: Any, value: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ from worker import answer
 from workloads import WORKLOADS
 
 from clbench.engine import train
+from clbench.execution import Execution
 from clbench.importance import Fisher, Ones, PathIntegral
 from clbench.strategies import Naive, Regularized
 from clbench.streams import PermutedImages
@@ -59,7 +60,7 @@ def measure(
     )
     began = time.perf_counter()
     results: dict[int, object] = {}
-    train(runs, results.__setitem__, threads=threads)
+    train(runs, results.__setitem__, execution=Execution(threads=threads))
     seconds = time.perf_counter() - began
     if any(result.status != "done" for result in results.values()):
         raise RuntimeError("A run did not end well.")
