@@ -10,10 +10,10 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from clbench.errors import known, shown
-from clbench.fields import Declaration, count, declaration_of, declared
+from clbench.fields import Declaration, Part, count, declared
 
 UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -42,7 +42,7 @@ class Size(Declaration):
 
 
 @dataclass(frozen=True)
-class Execution:
+class Execution(Part):
     """How the machine is used; on the command line these are top-level keys, as in `threads=1`.
 
     Args:
@@ -53,6 +53,8 @@ class Execution:
         cache: keep finished stages (the first, and those that took long), and use those kept before.
     """
 
+    KEY: ClassVar[str] = ""
+
     device: str = "cpu"
     threads: int | None = count(None, none="all")
     memory: str | int | None = declared(None, Size(none="half of the machine's"))
@@ -62,14 +64,6 @@ class Execution:
     def memory_bytes(self) -> int | None:
         """Return the memory in bytes."""
         return None if self.memory is None else size_in_bytes(self.memory)
-
-    def problems(self) -> list[str]:
-        """Return a line for every setting that breaks its bounds; what the device must be torch knows."""
-        found: list[str] = []
-        for item in dataclasses.fields(self):
-            if declaration := declaration_of(item):
-                found += declaration.problem(item.name, getattr(self, item.name), item.default, is_list=False)
-        return found
 
 
 FIELDS = tuple(item.name for item in dataclasses.fields(Execution))

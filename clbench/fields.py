@@ -202,11 +202,12 @@ def field_problems(part: Any, key: str) -> list[str]:
 
     Args:
         part: a dataclass; rules over several fields are a `Part`'s.
-        key: where the part stands: `strategy.lam` is the field `lam` of the part at `strategy`.
+        key: where the part stands: `strategy.lam` is the field `lam` of the part at `strategy`; empty where
+            its fields are top-level keys.
     """
     found: list[str] = []
     for item, declaration, listed in _read(type(part)):
-        value, place = getattr(part, item.name), f"{key}.{item.name}"
+        value, place = getattr(part, item.name), f"{key}.{item.name}" if key else item.name
         if declaration is None:
             found += _inner_problems(value, place)
         elif not declaration.fits(value, listed):
