@@ -6,9 +6,9 @@ import pytest
 from safetensors import safe_open
 from test_engine_invariants import assert_same_bits, l2, make, results
 
-from clbench.engine.loop import Cancelled
 from clbench.engine.phase import run_phase
 from clbench.engine.store import StageStore
+from clbench.engine.training import Cancelled
 from clbench.importance import Fisher, PathIntegral
 from clbench.optimizers import Adam
 from clbench.runs import Run
@@ -83,7 +83,7 @@ def states(folder):
     whole = 0
     for path in files(folder):
         with safe_open(path, "pt") as file:
-            whole += "tree/theta" in file.keys()  # noqa: SIM118
+            whole += "state/theta" in file.keys()  # noqa: SIM118
     return whole, len(files(folder)) - whole
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from clbench.context import Batch, Context, State
+from clbench.context import Batch
 from clbench.engine.data import batch_positions
-from clbench.engine.program import Program
+from clbench.engine.lanes_context import LanesContext
 
 BLOCK_STEPS = 64
 """Most steps whose batches are made together."""
@@ -23,32 +23,27 @@ INDEX_BYTES = 32
 """Bytes of a sample's address, rows and task."""
 
 
-Extend = Callable[[Context, State, Tensor], tuple[Tensor, Tensor]]
-"""What adds samples to a batch, see `Acts.batch`."""
-
-
 class Batches:
     """The batches of a stage by step. A block of steps is gathered at once, laid out `[step, lane, batch]`.
 
     Args:
-        program: the lanes.
+        context: the lanes.
         address: the stage's data, `[lane, samples]`.
-        tasks: the tasks that it is of; they name the order in which it is passed through.
         bounds: `(pass, start, stop)` of every step.
     """
 
-    def __init__(
-        self, program: Program, address: Tensor, tasks: tuple[int, ...], bounds: list[tuple[int, int, int]]
-    ) -> None:
-        self.program = program
+    def __init__(self, context: LanesContext, address: Tensor, bounds: list[tuple[int, int, int]]) -> None:
+        self.context = context
+        program, tasks = context.program, context.program.chosen
         self.address = address
         self.extends = program.acts.batch
+        # The order in which data is passed through is named by its tasks.
         key = "-".join(str(task) for task in tasks)
-        seeds = list(dict.fromkeys(program.seeds))
+        seeds = list(dict.fromkeys(context.seeds))
         orders = [batch_positions(seed, key, address.shape[1], bounds) for seed in seeds]
         self.orders = torch.stack(orders).to(program.device)
         place = {seed: index for index, seed in enumerate(seeds)}
-        self.seed_of_lane = torch.tensor([place[seed] for seed in program.seeds], device=program.device)
+        self.seed_of_lane = torch.tensor([place[seed] for seed in context.seeds], device=program.device)
         self.ends = np.cumsum([0] + [stop - start for _, start, stop in bounds])
         self.block_steps = self._block_steps(max(stop - start for _, start, stop in bounds))
         self.block_start = 0
@@ -64,29 +59,29 @@ class Batches:
         """Return the batch of a step, counted from 0 in the stage."""
         if not self.block_start <= index < self.block_start + len(self.addresses):
             self._make_block(index)
-        if self.extends:
-            return self._extended(self.extends, self.addresses[index - self.block_start])
-        return self.block[index - self.block_start]
+        if self.extends is None:
+            return self.block[index - self.block_start]
+        address = self.addresses[index - self.block_start]
+        return self._extended(address, *self.extends(self.context, self.context.state, address))
 
-    def _extended(self, extend: Extend, address: Tensor) -> Batch:
+    def _extended(self, address: Tensor, added: Tensor, weight: Tensor) -> Batch:
         """Return the batch with what the strategy adds from its memory."""
-        program, size = self.program, address.shape[1]
-        added, weight = extend(program, program.state, address)
+        size = address.shape[1]
         weight = weight if weight.dim() == 2 else weight[None]
         if weight.shape[1] == added.shape[1]:
             weight = torch.cat([self._weight(size).expand(weight.shape[0], -1), weight], 1)
-        return program.fetch(torch.cat([address, added], 1), weight, size)
+        return self.context.fetch(torch.cat([address, added], 1), weight, size)
 
     def _weight(self, size: int) -> Tensor:
         if size not in self.weights:
-            self.weights[size] = torch.full((1, size), 1.0 / size, device=self.program.device)
+            self.weights[size] = torch.full((1, size), 1.0 / size, device=self.context.device)
         return self.weights[size]
 
     def _block_steps(self, batch: int) -> int:
-        inputs = self.program.data.inputs
+        inputs = self.context.data.inputs
         sample = INDEX_BYTES + inputs[0].numel() * inputs.element_size()
         room = BLOCK_BYTES.get(inputs.device.type, BLOCK_BYTES["cpu"])
-        return max(1, min(BLOCK_STEPS, room // (self.program.lanes * batch * sample)))
+        return max(1, min(BLOCK_STEPS, room // (self.context.lanes * batch * sample)))
 
     def _make_block(self, first: int) -> None:
         last = min(first + self.block_steps, len(self.ends) - 1)
@@ -100,15 +95,16 @@ class Batches:
             done += count * size
             part = part.transpose(0, 1).contiguous()
             self.addresses += part.unbind()
-            if not self.extends:
+            if self.extends is None:
                 self.block += self._gathered(part)
 
     def _gathered(self, address: Tensor) -> list[Batch]:
         """Return the batches of addresses `[step, lane, batch]`."""
-        program, (steps, _, size) = self.program, address.shape
+        steps, _, size = address.shape
         weight = self._weight(size)
-        whole = program.batch(program.data.resolve(address), weight, size, self.mask)
-        own = None if self.mask is not None else whole.mask
-        masks = [whole.mask] * steps if own is None else own.unbind()
+        whole = self.context.batch(self.context.data.resolve(address), weight, size, self.mask)
+        masks: Sequence[Tensor | None] = [whole.mask] * steps
+        if self.mask is None and whole.mask is not None:
+            masks = whole.mask.unbind()
         parts = zip(address.unbind(), whole.inputs.unbind(), whole.targets.unbind(), masks, strict=True)
         return [Batch(where, x, y, mask, weight, size) for where, x, y, mask in parts]

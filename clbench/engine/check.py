@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from clbench.config import Training, fingerprint
-from clbench.engine.optimize import heads_problems
 from clbench.errors import ConfigurationError
 from clbench.models.base import Layout
 from clbench.models.contract import draw_parameters, layout_problems
+from clbench.optimizers import heads_problems
 from clbench.runs import Run
 from clbench.streams.base import Stream, generator
 from clbench.streams.door import Door

@@ -19,9 +19,7 @@ def cohort_of(ready: ReadyPhase) -> tuple[object, ...]:
     key: tuple[object, ...] = (program_structure(ready.phase), ready.claim)
     if ready.state is None:
         return key
-    state = ready.state.state
-    shapes = tuple((name, value.shape[1:]) for name, value in state.tree.items())
-    return (*key, shapes, state.step, tuple(state.passed.items()))
+    return (*key, ready.state.state.structure)
 
 
 def split_cohort(cohort: list[ReadyPhase], workers: int) -> list[list[ReadyPhase]]:

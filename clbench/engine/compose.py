@@ -25,7 +25,7 @@ def compose_result(run: Run, number: int, last: LaneRecord) -> RunResult:
     path = last.chain()
     stream, splits = last.phase.stream, run.evaluation.splits
     trained = [(lane.record, lane) for lane in path if lane.record is not None]
-    finite = [finite_points(record, lane.lane, stream, splits) for record, lane in trained]
+    finite = [finite_points(record, lane.lane, stream, run.evaluation) for record, lane in trained]
     columns = _joined(
         [_columns(record, lane, points) for (record, lane), points in zip(trained, finite, strict=True)]
     )

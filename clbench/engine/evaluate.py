@@ -30,7 +30,7 @@ def evaluation_steps(steps: int, points: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Group:
+class Columns:
     """The samples of one task and split, as a range of an evaluation's columns."""
 
     task: int
@@ -51,12 +51,12 @@ class Evaluator:
     def __init__(self, data: LaneData, evaluation: Evaluation, full: bool) -> None:
         self.data = data
         self.evaluation = evaluation
-        addresses, self.groups, start = [], [], 0
+        addresses, self.columns, start = [], [], 0
         for task in range(data.tasks):
             for index, split in enumerate(evaluation.splits):
                 found = self._addresses(task, split, full and split in evaluation.full)
                 addresses.append(found)
-                self.groups.append(Group(task, index, start, start + found.shape[1]))
+                self.columns.append(Columns(task, index, start, start + found.shape[1]))
                 start += found.shape[1]
         self.rows: Rows = data.resolve(torch.cat(addresses, 1))
         self.targets = data.gather_targets(self.rows.targets, self.rows.task)
@@ -73,8 +73,8 @@ class Evaluator:
             subsets.append(evaluation_subset(seed, indices, self.evaluation, task, split))
         return torch.stack(subsets).to(self.data.device) + task * self.data.pool
 
-    def __call__(self, network: Network, stage: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return losses and scores, each `[lane, task, split]`, NaN where a split is empty."""
+    def __call__(self, network: Network, stage: int) -> dict[str, Tensor]:
+        """Return the loss and the scores by name, each `[lane, task, split]`, NaN where a split is empty."""
         mask = self._mask(stage)
         outputs = self._outputs(network)
         if mask is not None:
@@ -83,30 +83,30 @@ class Evaluator:
         shape = (self.data.lanes, self.data.tasks, len(self.evaluation.splits))
         losses = torch.full(shape, float("nan"), device=self.data.device)
         scores = {name: losses.clone() for name in self.data.stream.scores}
-        for group in self.groups:
-            if group.stop == group.start:
+        for part in self.columns:
+            if part.stop == part.start:
                 continue
-            part = slice(group.start, group.stop)
-            losses[:, group.task, group.split] = each[:, part].mean(1)
+            place = slice(part.start, part.stop)
+            losses[:, part.task, part.split] = each[:, place].mean(1)
             for name, values in scores.items():
-                found = SCORES[name](outputs[:, part], self.targets[:, part])
-                values[:, group.task, group.split] = found
-        return losses, scores
+                found = SCORES[name](outputs[:, place], self.targets[:, place])
+                values[:, part.task, part.split] = found
+        return {"loss": losses, **scores}
 
     def _mask(self, stage: int) -> Tensor | None:
         """Return what is added to the outputs in a stage, `[samples, outputs]`."""
         if stage not in self.masks:
             masks = self.data.masks(stage, self.evaluation.outputs, training=False)
-            # The samples of a column belong to one task in every lane, so lane 0 tells all masks.
+            # The samples of a column belong to one task in every lane, so lane 0 has the masks of all.
             self.masks[stage] = None if masks is None else masks[self.rows.task[0]]
         return self.masks[stage]
 
     def _outputs(self, network: Network) -> Tensor:
-        columns = self.rows.inputs.shape[1]
-        starts = range(0, columns, BLOCK_ROWS)
+        width = self.rows.inputs.shape[1]
+        starts = range(0, width, BLOCK_ROWS)
         if self.kept is None:
             size = self.data.inputs[0].numel() * self.data.inputs.element_size()
-            if self.data.lanes * columns * size <= KEPT_BYTES:
+            if self.data.lanes * width * size <= KEPT_BYTES:
                 self.kept = [self._inputs(start) for start in starts]
         blocks = self.kept if self.kept is not None else (self._inputs(start) for start in starts)
         # Outputs may be a buffer of the network, and the next block overwrites it.

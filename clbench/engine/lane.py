@@ -1,4 +1,4 @@
-"""What a phase leaves of a lane: its state for the next phase, its record for the result."""
+"""What a phase records of a lane for its results, and what the next one starts from."""
 
 from __future__ import annotations
 
@@ -6,24 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clbench.config import Evaluation
 from clbench.engine.memory import Claim
 from clbench.engine.plan import Phase
 from clbench.engine.recorder import StageRecord
-from clbench.engine.state import StageState
+from clbench.engine.state import LaneState
 from clbench.streams.base import Stream
-
-
-@dataclass(frozen=True, eq=False)
-class LaneState:
-    """What a lane's next phase starts from.
-
-    Args:
-        state: of the program that the lane was in; gone when none of its lanes is held any more.
-        lane: its place there.
-    """
-
-    state: StageState
-    lane: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +23,8 @@ class LaneRecord:
         before: the record of the phase before; None at the root.
         record: of the program's stage; None after a consolidation.
         lane: the lane's place there.
-        seconds: this lane's share of the program's time.
         lanes: how many lanes the program had.
+        seconds, evaluating: this lane's share of the program's time, and of that for evaluation.
         alive: False once the lane has diverged or failed.
         message: why it failed.
         stored: whether it was trained by an earlier sweep.
@@ -46,8 +34,9 @@ class LaneRecord:
     before: LaneRecord | None
     record: StageRecord | None
     lane: int = 0
-    seconds: float = 0.0
     lanes: int = 1
+    seconds: float = 0.0
+    evaluating: float = 0.0
     alive: bool = True
     message: str | None = None
     stored: bool = False
@@ -73,13 +62,13 @@ class ReadyPhase:
     claim: Claim | None = None
 
 
-def finite_points(record: StageRecord, lane: int, stream: Stream, splits: tuple[str, ...]) -> np.ndarray:
+def finite_points(record: StageRecord, lane: int, stream: Stream, evaluation: Evaluation) -> np.ndarray:
     """Return at which points of a stage a lane was finite, `[points]`.
 
     A lane is finite at a point if every loss on a non-empty split is, and so was every batch's task
     loss at the recorded steps up to there.
     """
-    filled = np.array([[len(task.split(split)) > 0 for split in splits] for task in stream.tasks])
+    filled = np.array([[len(task.split(split)) > 0 for split in evaluation.splits] for task in stream.tasks])
     finite = np.array(np.isfinite(record.loss[:, lane])[:, filled].all(1))
     trained = np.isfinite(record.training["task_loss"][:, lane])
     finite[len(finite) - len(trained) :] &= trained

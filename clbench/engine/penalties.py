@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clbench.engine.program import Program
+from clbench.engine.lanes_context import LanesContext
 from clbench.penalty import Pull, anchor_distance
 from clbench.strategies.autograd import penalty_by_autograd
 
@@ -14,18 +14,18 @@ class Penalties:
     """What pulls on the parameters of some lanes in one stage.
 
     Args:
-        program: the lanes; its `acts` have pulls, a penalty, or both.
+        context: the lanes; its `acts` have pulls, a penalty, or both.
         factors: of every element's step, 0 where frozen; None for all 1.
     """
 
-    def __init__(self, program: Program, factors: Tensor | None) -> None:
-        acts = program.acts
-        self.program, self.penalty, self.factors = program, acts.penalty, factors
-        pulls = () if acts.pulls is None else acts.pulls(program, program.state)
-        self.blocks = list(program.layout.slices().values())
+    def __init__(self, context: LanesContext, factors: Tensor | None) -> None:
+        acts = context.acts
+        self.context, self.penalty, self.factors = context, acts.penalty, factors
+        pulls = () if acts.pulls is None else acts.pulls(context, context.state)
+        self.blocks = list(context.layout.slices().values())
         self.pulls: list[tuple[Pull, Tensor]] = [(pull, torch.empty_like(pull.anchor)) for pull in pulls]
         self.decoupled = [pull for pull in pulls if pull.decoupled]
-        rate = program.lr[:, None]
+        rate = context.lr[:, None]
         self.rate = rate if factors is None else rate * factors
 
     def add(self, total: Tensor, recorded: bool) -> dict[str, Tensor]:
@@ -34,16 +34,16 @@ class Penalties:
         Returns:
             Of a recorded step the penalty and the norm of its gradient, each `[lane]`.
         """
-        program = self.program
-        parts = [pull.gradient(program.theta, self.blocks, buffer, recorded) for pull, buffer in self.pulls]
+        context = self.context
+        parts = [pull.gradient(context.theta, self.blocks, buffer, recorded) for pull, buffer in self.pulls]
         if self.penalty is not None:
-            parts.append(penalty_by_autograd(self.penalty, program, program.state, program.theta))
+            parts.append(penalty_by_autograd(self.penalty, context, context.state, context.theta))
         gradient = parts[0][1]
         for _, other in parts[1:]:
             gradient = gradient + other
         if self.factors is not None:
             gradient = gradient * (self.factors != 0)
-        torch.add(program.task_gradient, gradient, out=total)
+        torch.add(context.task_gradient, gradient, out=total)
         if not recorded:
             return {}
         values = [value for value, _ in parts if value is not None]
@@ -55,10 +55,10 @@ class Penalties:
     def shrink(self) -> None:
         """Apply the decoupled pulls to θ, in place, after the optimiser's step."""
         for pull in self.decoupled:
-            pull.shrink(self.program.theta, self.program.theta_before, self.rate, self.blocks)
+            pull.shrink(self.context.theta, self.context.theta_before, self.rate, self.blocks)
 
     def anchor_distance(self) -> Tensor | None:
         """Return ‖θ − θ*‖₂ `[lane]` over what the pulls hold, or as the strategy has it where none pulls."""
         if not self.pulls:
-            return self.program.anchor_distance()
-        return anchor_distance([pull for pull, _ in self.pulls], self.program.theta)
+            return self.context.anchor_distance()
+        return anchor_distance([pull for pull, _ in self.pulls], self.context.theta)

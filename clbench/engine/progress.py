@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
-from clbench.engine.plan import Phase
-from clbench.engine.recorder import StageRecord
+from clbench.engine.lane import LaneRecord
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +62,10 @@ class EvaluationWatch:
     def __init__(self) -> None:
         self.has_reported = False
 
-    def look(self, phase: Phase, record: StageRecord) -> None:
-        """Look at what a stage of a program took."""
-        tasks = len(phase.stream.tasks)
-        to_come = record.evaluating * (tasks - phase.stage - 1)
+    def look(self, record: LaneRecord) -> None:
+        """Look at what a lane of a program took."""
+        phase, tasks = record.phase, len(record.phase.stream.tasks)
+        to_come = record.lanes * record.evaluating * (tasks - phase.stage - 1)
         if self.has_reported or to_come < LONG_EVALUATION or record.evaluating < record.seconds / 2:
             return
         self.has_reported = True

@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from clbench.config import Evaluation
+from clbench.engine.data import LaneData
 from clbench.engine.evaluate import Evaluator
-from clbench.engine.program import Program
 from clbench.engine.results import TRAINING_COLUMNS
+from clbench.engine.state import StageState
+from clbench.models.base import Network
 from clbench.streams.base import Stream
 
 GRID_POINTS = 201
 """Points at which a one-dimensional regression's function is kept."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What was recorded at an evaluation point, on the device.
+
+    Args:
+        step: of the run.
+        full: whether it ends a stage, or is step 0.
+        measured: loss and scores by name, `[lane, task, split]`.
+        subset: of a full point, the same on the fixed subsets that are evaluated at the others.
+        training: the columns of `TRAINING_COLUMNS`, `[column, lane]`; None at step 0.
+    """
+
+    step: int
+    full: bool
+    measured: dict[str, Tensor]
+    subset: dict[str, Tensor]
+    training: Tensor | None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What was recorded between two evaluation points, and at the second.
+
+    Args:
+        points: the second, and in a run's first segment step 0 before it.
+        steps, samples: taken by each lane.
+        share: of the stage's steps.
+        function: what a one-dimensional regression learned by a stage's end, `[lane, grid]`.
+    """
+
+    points: tuple[Point, ...]
+    steps: int
+    samples: int
+    share: float
+    function: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -25,11 +66,9 @@ class StageRecord:
     Args:
         step, full: of every point, `[points]`; stage 0 begins with step 0.
         loss: `[points, lane, task, split]`; score: the same by name.
-        subset: loss and scores by name at the points that are `full`, on the fixed subsets that are evaluated
-            at the other points, `[ends, lane, task, split]`.
+        subset: loss and scores by name at the points that are `full`, `[ends, lane, task, split]`.
         training: per column of `TRAINING_COLUMNS`, `[points (step > 0), lane]`.
         steps, samples: taken by each lane in this stage.
-        seconds, evaluating: of the whole program, and how many of these went into evaluation.
         function: what a one-dimensional regression learned, `[lane, grid]`.
     """
 
@@ -41,82 +80,80 @@ class StageRecord:
     training: dict[str, np.ndarray]
     steps: int
     samples: int
-    seconds: float
     function: np.ndarray | None
-    evaluating: float = 0.0
 
 
 class Recorder:
-    """Keeps what is measured at the points on the device until the stage has ended."""
+    """Evaluates the lanes of a program at the points of a stage.
 
-    def __init__(self, program: Program) -> None:
-        evaluation = program.runs[0].evaluation
-        self.program = program
-        self.subset = Evaluator(program.data, evaluation, full=False)
-        self.full = Evaluator(program.data, evaluation, full=True)
-        if self.full.groups == self.subset.groups or evaluation.points == 1:  # one choice
+    Args:
+        data: the lanes' data.
+        evaluation: what is evaluated.
+    """
+
+    def __init__(self, data: LaneData, evaluation: Evaluation) -> None:
+        self.data = data
+        self.subset = Evaluator(data, evaluation, full=False)
+        self.full = Evaluator(data, evaluation, full=True)
+        if self.full.columns == self.subset.columns or evaluation.points == 1:  # one choice
             self.subset = self.full
-        self.steps: list[int] = []
-        self.ends: list[bool] = []
-        self.losses: list[Tensor] = []
-        self.scores: list[dict[str, Tensor]] = []
-        self.subsets: list[dict[str, Tensor]] = []
-        self.training: list[Tensor] = []
         self.seconds = 0.0
 
-    def evaluate(self, full: bool) -> None:
-        """Evaluate all lanes on the fixed subsets, and at a stage's ends (`full`) on whole splits too."""
+    def point(
+        self, network: Network, state: StageState, full: bool, columns: Mapping[str, Tensor] | None = None
+    ) -> Point:
+        """Evaluate all lanes on the fixed subsets, and at a stage's ends (`full`) on whole splits too.
+
+        Args:
+            network: of the lanes.
+            state: where they are.
+            full: whether this is step 0 or a stage's end.
+            columns: what the last step gave for training.csv, `[lane]` by column; None at step 0.
+        """
         began = time.perf_counter()
-        program = self.program
-        losses, scores = self.subset(program.network, program.stage)
+        measured, subset = self.subset(network, state.stage), {}
         if full:
             # Evaluated by themselves: out of the whole split's blocks they could differ in the last bit.
-            self.subsets.append({"loss": losses, **scores})
+            subset = measured
             if self.full is not self.subset:
-                losses, scores = self.full(program.network, program.stage)
-        self.steps.append(program.step)
-        self.ends.append(full)
-        self.losses.append(losses)
-        self.scores.append(scores)
+                measured = self.full(network, state.stage)
+        training = None
+        if columns is not None:
+            unknown = torch.full((self.data.lanes,), float("nan"), device=self.data.device)
+            training = torch.stack([columns.get(name, unknown) for name in TRAINING_COLUMNS])
         self.seconds += time.perf_counter() - began
+        return Point(state.step, full, measured, subset, training)
 
-    def measure(self, columns: dict[str, Tensor]) -> None:
-        """Keep what a recorded step gave for training.csv, `[lane]` by column."""
-        unknown = torch.full((self.program.lanes,), float("nan"), device=self.program.device)
-        self.training.append(torch.stack([columns.get(name, unknown) for name in TRAINING_COLUMNS]))
+    def learned_function(self, network: Network) -> Tensor | None:
+        """Return what a regression of one input and one output learned, `[lane, grid]`; None for others."""
+        stream = self.data.stream
+        if not (stream.scenario == "regression" and stream.features == (1,) and stream.outputs == 1):
+            return None
+        grids = torch.stack([grid_of(stream) for stream in self.data.distinct]).to(self.data.device)
+        return network.predict(grids[self.data.stream_of_lane])[..., 0].clone()
 
-    def finish(self, steps: int, samples: int, seconds: float) -> StageRecord:
-        """Return all that was kept, on the host."""
-        training = torch.stack(self.training).cpu().numpy()
-        return StageRecord(
-            step=np.array(self.steps),
-            full=np.array(self.ends),
-            loss=torch.stack(self.losses).cpu().numpy(),
-            score=_by_name(self.scores),
-            subset=_by_name(self.subsets),
-            training={name: training[:, index] for index, name in enumerate(TRAINING_COLUMNS)},
-            steps=steps,
-            samples=samples,
-            seconds=seconds,
-            function=_learned_function(self.program),
-            evaluating=self.seconds,
-        )
+
+def stage_record(segments: Sequence[Segment]) -> StageRecord:
+    """Return what all segments of a stage recorded, on the host."""
+    points = [point for segment in segments for point in segment.points]
+    measured = _by_name([point.measured for point in points])
+    training = torch.stack([point.training for point in points if point.training is not None]).cpu().numpy()
+    function = segments[-1].function
+    return StageRecord(
+        step=np.array([point.step for point in points]),
+        full=np.array([point.full for point in points]),
+        loss=measured.pop("loss"),
+        score=measured,
+        subset=_by_name([point.subset for point in points if point.full]),
+        training={name: training[:, index] for index, name in enumerate(TRAINING_COLUMNS)},
+        steps=sum(segment.steps for segment in segments),
+        samples=sum(segment.samples for segment in segments),
+        function=None if function is None else function.cpu().numpy(),
+    )
 
 
 def _by_name(points: list[dict[str, Tensor]]) -> dict[str, np.ndarray]:
     return {name: torch.stack([values[name] for values in points]).cpu().numpy() for name in points[0]}
-
-
-def is_curve(stream: Stream) -> bool:
-    """Tell whether a stream is a regression of one input and one output, whose function can be drawn."""
-    return stream.scenario == "regression" and stream.features == (1,) and stream.outputs == 1
-
-
-def _learned_function(program: Program) -> np.ndarray | None:
-    if not is_curve(program.stream):
-        return None
-    grids = torch.stack([grid_of(stream) for stream in program.data.distinct]).to(program.device)
-    return program.network.predict(grids[program.data.stream_of_lane])[..., 0].cpu().numpy()
 
 
 def grid_of(stream: Stream) -> Tensor:

@@ -1,82 +1,138 @@
-"""One gradient step of all lanes, with the places where a strategy acts. It does not know any strategy."""
+"""Gradient steps of all lanes, with the places where a strategy acts. It does not know any strategy."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from clbench.context import Batch
+from clbench.engine.batches import Batches
+from clbench.engine.lanes_context import LanesContext
 from clbench.engine.losses import batch_loss
-from clbench.engine.optimize import bind_optimizer
 from clbench.engine.penalties import Penalties
-from clbench.engine.program import Program
+from clbench.engine.state import StageState
 
 
-class EagerStep:
-    """A step by eager torch, whatever acts.
+class Stepper(ABC):
+    """What takes the steps of a stage between two evaluation points."""
+
+    @abstractmethod
+    def advance(self, state: StageState, start: int, stop: int) -> tuple[dict[str, Tensor], int]:
+        """Take the steps from `start` to before `stop` of the stage, counted from 0, in place.
+
+        Returns:
+            The columns of training.csv at the last step, each `[lane]`; the samples that a lane has seen.
+        """
+
+
+def choose_stepper(context: LanesContext, batches: Batches) -> Stepper:
+    """Return what takes the steps, by what acts in the stage and by the machine: eager torch for all."""
+    return EagerStepper(context, batches)
+
+
+class EagerStepper(Stepper):
+    """Steps by eager torch, whatever acts.
 
     Args:
-        program: the lanes, in the stage that they train.
+        context: the lanes, in the stage that they train.
+        batches: of the stage.
     """
 
-    def __init__(self, program: Program) -> None:
-        self.program, self.acts = program, program.acts
-        self.factors = program.rate_factors()
+    def __init__(self, context: LanesContext, batches: Batches) -> None:
+        self.context, self.batches, self.acts = context, batches, context.acts
+        self.factors = context.rate_factors()
         if self.factors is not None:
-            places = program.layout.slices().items()
-            program.network.freeze([name for name, place in places if not self.factors[place].any()])
-        self.penalties = Penalties(program, self.factors) if self.acts.penalises else None
+            places = context.layout.slices().items()
+            context.network.freeze([name for name, place in places if not self.factors[place].any()])
+        self.penalties = Penalties(context, self.factors) if self.acts.penalises else None
         if self.penalties is not None:
-            program.total_gradient = torch.zeros_like(program.theta)
-        self.take = bind_optimizer(program, program.total_gradient)
+            context.total_gradient = torch.zeros_like(context.theta)
         shrinks = self.penalties is not None and self.penalties.decoupled
         if self.acts.after_step or shrinks or self.factors is not None:
-            program.before = torch.empty_like(program.theta)
+            context.before = torch.empty_like(context.theta)
+        self.optimise = self._bound()
 
-    def __call__(self, batch: Batch, recorded: bool) -> dict[str, Tensor]:
-        """Take the step and return the columns of training.csv, or nothing when not `recorded`."""
-        program, acts, state = self.program, self.acts, self.program.state
+    def advance(self, state: StageState, start: int, stop: int) -> tuple[dict[str, Tensor], int]:
+        """Take the steps; see `Stepper`."""
+        context, samples = self.context, 0
         columns: dict[str, Tensor] = {}
-        outputs = program.network.forward(batch.inputs)
-        errors = program.errors(batch, outputs)
+        for index in range(start, stop):
+            context.step, context.stage_step = state.step + index - start + 1, index + 1
+            batch = self.batches[index]
+            samples += batch.address.shape[1]
+            columns = self.step(batch, recorded=index + 1 == stop)
+        state.step, state.stage_step = context.step, context.stage_step
+        chosen = context.program.chosen
+        state.passed[chosen] = state.passed.get(chosen, 0) + stop - start
+        state.put("strategy/", context.state)
+        return columns, samples
+
+    def step(self, batch: Batch, recorded: bool) -> dict[str, Tensor]:
+        """Take one step and return the columns of training.csv, or nothing when not `recorded`."""
+        context, acts, state = self.context, self.acts, self.context.state
+        columns: dict[str, Tensor] = {}
+        outputs = context.network.forward(batch.inputs)
+        errors = context.errors(batch, outputs)
         if recorded:
-            kind = program.stream.loss
-            columns["task_loss"] = batch_loss(kind, outputs, batch.targets, batch.mask, batch.weight)
+            columns["task_loss"] = batch_loss(context.loss, outputs, batch.targets, batch.mask, batch.weight)
         if acts.loss is not None:
             leaf = outputs.detach().clone().requires_grad_()
             with torch.enable_grad():
-                added = acts.loss(program, state, batch, leaf).sum()
+                added = acts.loss(context, state, batch, leaf).sum()
             if added.requires_grad:
                 errors = errors + torch.autograd.grad(added, leaf)[0]
-        program.network.backward(errors)
+        context.network.backward(errors)
         if self.factors is not None:
-            program.task_gradient.mul_(self.factors != 0)
+            context.task_gradient.mul_(self.factors != 0)
         if acts.gradient is not None:
-            acts.gradient(program, state, program.task_gradient)
+            acts.gradient(context, state, context.task_gradient)
         if self.penalties is not None:
-            columns |= self.penalties.add(program.total_gradient, recorded)
+            columns |= self.penalties.add(context.total_gradient, recorded)
         if recorded:
             columns |= self._recorded()
-        if program.before is not None:
-            program.before.copy_(program.theta)
-        self.take()
-        if self.factors is not None and program.before is not None:
+        if context.before is not None:
+            context.before.copy_(context.theta)
+        self.optimise()
+        if self.factors is not None and context.before is not None:
             # θ_before + factor · step; frozen entries keep their very bits, even beside an infinity.
-            moved = torch.addcmul(program.before, self.factors, program.theta - program.before)
-            torch.where(self.factors == 0, program.before, moved, out=program.theta)
+            moved = torch.addcmul(context.before, self.factors, context.theta - context.before)
+            torch.where(self.factors == 0, context.before, moved, out=context.theta)
         if self.penalties is not None:
             self.penalties.shrink()
         if acts.after_step is not None:
-            acts.after_step(program, state)
+            acts.after_step(context, state)
         return columns
 
     def _recorded(self) -> dict[str, Tensor]:
         """Return the columns that don't come with the losses, before the step moves θ."""
-        program = self.program
-        columns = {"grad_norm": torch.linalg.vector_norm(program.task_gradient, dim=1)}
+        context = self.context
+        columns = {"grad_norm": torch.linalg.vector_norm(context.task_gradient, dim=1)}
         if self.penalties is None:
             columns["penalty"] = columns["penalty_grad_norm"] = torch.zeros_like(columns["grad_norm"])
-        distance = program.anchor_distance() if self.penalties is None else self.penalties.anchor_distance()
+        distance = context.anchor_distance() if self.penalties is None else self.penalties.anchor_distance()
         if distance is not None:
             columns["anchor_distance"] = distance
         return columns
+
+    def _bound(self) -> Callable[[], None]:
+        """Return the optimiser's step on all lanes; those with equal numbers share one call."""
+        context, optimizers = self.context, self.context.program.optimizers
+        steps, start = [], 0
+        for stop in range(1, len(optimizers) + 1):
+            if stop < len(optimizers) and optimizers[stop] == optimizers[start]:
+                continue
+            part = {key: value[start:stop] for key, value in context.optimizer.items()}
+            theta, gradient = context.theta[start:stop], context.total_gradient[start:stop]
+            steps.append(optimizers[start].bind(theta, gradient, part))
+            start = stop
+        if len(steps) == 1:
+            return steps[0]
+
+        def step_all() -> None:
+            for step in steps:
+                step()
+
+        return step_all

@@ -12,24 +12,22 @@ the least recently used ones go when the store grows past its bound.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 
 from clbench.config import fingerprint
-from clbench.engine.lane import LaneRecord, LaneState, ReadyPhase
+from clbench.engine.lane import LaneRecord, ReadyPhase
 from clbench.engine.plan import Phase
 from clbench.engine.recorder import StageRecord
-from clbench.engine.state import StageState
+from clbench.engine.state import INSIDE, LaneState, StageState, Tree, fork, load, save
 from clbench.sources import training_sources
 
-STATE = "tree/theta"
+STATE = f"{INSIDE}theta"
 """What an entry has as long as its state is kept."""
 
 
@@ -75,41 +73,31 @@ class StageStore:
             return None
         path = self._path(phase)
         try:
-            with safe_open(path, "pt", device=phase.run.device) as file:
-                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-                plain = json.loads(file.metadata()["plain"])
+            state, tensors, plain = load(path, phase.run.device)
         except (OSError, SafetensorError, KeyError, ValueError):
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
         self.kept.add(phase.key)
-        tree = {key[5:]: value[None] for key, value in found.items() if key.startswith("tree/")}
-        arrays = {key: value.cpu().numpy() for key, value in found.items() if not key.startswith("tree/")}
-        passed = {tuple(tasks): steps for tasks, steps in plain["passed"]}
+        arrays = {key: value.cpu().numpy() for key, value in tensors.items()}
         stage = _record(arrays, plain["record"]) if plain["record"] else None
-        record = LaneRecord(phase, ready.before, stage, lanes=plain["lanes"], stored=True)
-        return LaneState(StageState(tree, plain["step"], passed), 0), record
+        return LaneState(state, 0), LaneRecord(phase, ready.before, stage, lanes=plain["lanes"], stored=True)
 
     def save(self, state: LaneState, record: LaneRecord) -> None:
         """Keep what a phase left. A full disk or a folder without permission costs only the entry."""
-        lane, whole, stage = state.lane, state.state, record.record
-        tensors = {f"tree/{key}": value[lane].contiguous() for key, value in whole.tree.items()}
-        plain: dict[str, object] = {
-            "step": whole.step,
-            "passed": [[list(tasks), steps] for tasks, steps in whole.passed.items()],
-            "lanes": record.lanes,
-            "record": None,
-        }
-        if stage is not None:
+        tensors: Tree = {}
+        plain: dict[str, Any] = {"lanes": record.lanes, "record": None}
+        if (stage := record.record) is not None:
+            lane = record.lane
             arrays = {"step": stage.step, "full": stage.full, "loss": stage.loss[:, lane]}
             arrays |= {f"score/{name}": values[:, lane] for name, values in stage.score.items()}
             arrays |= {f"subset/{name}": values[:, lane] for name, values in stage.subset.items()}
             arrays |= {f"training/{name}": values[:, lane] for name, values in stage.training.items()}
             if stage.function is not None:
                 arrays["function"] = stage.function[lane]
-            tensors |= {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
+            tensors = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
             plain["record"] = {"steps": stage.steps, "samples": stage.samples}
-        if self._write(record.phase, tensors, {"plain": json.dumps(plain)}):
+        if self._write(record.phase, fork([state]), tensors, plain):
             self.kept.add(record.phase.key)
 
     def drop_state(self, phase: Phase) -> None:
@@ -120,13 +108,10 @@ class StageStore:
         followed = all(child.key in self.kept or not child.children for child in phase.children)
         if phase.stage == 0 or not followed:
             return
-        try:
-            with safe_open(self._path(phase), "pt") as file:
-                names = [key for key in file.keys() if not key.startswith("tree/")]  # noqa: SIM118
-                recorded, plain = {key: file.get_tensor(key) for key in names}, file.metadata()
-        except (OSError, SafetensorError):
-            return
-        self._write(phase, recorded, plain)
+        with contextlib.suppress(OSError, SafetensorError, KeyError, ValueError):
+            state, tensors, plain = load(self._path(phase), "cpu")
+            state.tree = {}
+            self._write(phase, state, tensors, plain)
 
     def trim(self) -> None:
         """Remove the least recently used entries until the store is within its bound."""
@@ -143,16 +128,10 @@ class StageStore:
             path.unlink(missing_ok=True)
             total -= size
 
-    def _write(self, phase: Phase, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> bool:
-        path = self._path(phase)
-        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    def _write(self, phase: Phase, state: StageState, tensors: Tree, plain: dict[str, Any]) -> bool:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(tensors, aside, metadata)
-            os.replace(aside, path)
+            save(self._path(phase), state, tensors, plain)
         except (OSError, SafetensorError):
-            with contextlib.suppress(OSError):
-                aside.unlink()
             return False
         return True
 
@@ -180,6 +159,5 @@ def _record(arrays: dict[str, np.ndarray], plain: dict[str, int]) -> StageRecord
         training=under("training/"),
         steps=plain["steps"],
         samples=plain["samples"],
-        seconds=0.0,
         function=None if function is None else function[None],
     )

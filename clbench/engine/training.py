@@ -15,14 +15,14 @@ import torch
 
 from clbench.engine.compose import compose_result
 from clbench.engine.data import build_streams
-from clbench.engine.lane import LaneRecord, LaneState, ReadyPhase
-from clbench.engine.loop import Cancelled
+from clbench.engine.lane import LaneRecord, ReadyPhase
 from clbench.engine.memory import Budget, peak_memory
 from clbench.engine.phase import run_phase
 from clbench.engine.plan import Phase, plan_phases
 from clbench.engine.progress import Attempt, EvaluationWatch, OnProgress, Progress
 from clbench.engine.results import RunResult
 from clbench.engine.schedule import Schedule
+from clbench.engine.state import LaneState
 from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
 from clbench.execution import DEFAULT, Execution
@@ -30,6 +30,11 @@ from clbench.ingredients import Ingredients
 from clbench.runs import Run
 
 log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):
+    """The user asked to stop; what was finished stays."""
+
 
 Left = tuple[LaneState | None, LaneRecord]
 """What a phase left of a lane; no state where it failed."""
@@ -139,8 +144,7 @@ class _Training:
             return False
         program, cores = taken
         left = self._run_program(program, cores)
-        if (stage := left[0][1].record) is not None:
-            self.watch.look(program[0].phase, stage)
+        self.watch.look(left[0][1])
         lanes = zip(program, left, strict=True)
         following = [child for ready, lane in lanes for child in self._follow(ready, *lane)]
         # What nobody needs any more must be gone before others go on.
@@ -189,9 +193,17 @@ class _Training:
         # Cores are shared out by programs: two threads inside one product would round odd sizes otherwise.
         torch.set_num_threads(1)
         attempt = Attempt(self.progress)
+        phase = program[0].phase
+        text = f"stage {phase.stage + 1} of {len(phase.stream.tasks)}"
+
+        def on_segment(share: float) -> None:
+            attempt.add(share * len(program), text)
+            if self.cancel.is_set():
+                raise Cancelled
+
         try:
             with torch.no_grad():
-                return run_phase(program, cores, self.cancel, attempt.add)
+                return run_phase(program, cores, on_segment)
         except (Cancelled, ConfigurationError):
             raise
         except Exception as error:  # a part of the user's may fail in any way, or the memory be too small

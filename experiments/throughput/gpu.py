@@ -23,7 +23,6 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -34,10 +33,9 @@ from runs import runs_of  # noqa: E402
 from workloads import WORKLOADS, Workload  # noqa: E402
 
 from clbench.engine.data import build_streams  # noqa: E402
-from clbench.engine.loop import train_stage  # noqa: E402
-from clbench.engine.optimize import init_optimizer  # noqa: E402
 from clbench.engine.plan import plan_phases  # noqa: E402
-from clbench.engine.program import Program, initial_theta  # noqa: E402
+from clbench.engine.program import Program  # noqa: E402
+from clbench.engine.stage import train_stage  # noqa: E402
 
 SIZES = {"regression": (64, 256, 1024, 4096, 16384), "mnist": (1, 4, 16, 64, 256)}
 LENGTHS = {"regression": (20, 220), "mnist": (10, 60)}
@@ -153,7 +151,7 @@ def measure_lanes(
     """Return what a training step of one program of `lanes` lanes costs, and its share of the limits."""
     workload, device = WORKLOADS[name], torch.device(options.device)
     lengths = LENGTHS[name]
-    built = {steps: _chunk(workload, lanes, steps, options.device) for steps in lengths}
+    built = {steps: _program(workload, lanes, steps, options.device) for steps in lengths}
     taken: dict[int, list[float]] = {steps: [] for steps in lengths}
     _timed_stage(built[lengths[0]], device)
     for _ in range(options.repetitions):
@@ -190,11 +188,13 @@ def measure_lanes(
 def measure_recording(name: str, lanes: int, options: argparse.Namespace) -> dict[str, object]:
     """Return what 100 evaluation points of the three splits cost beside the training of 200 steps."""
     steps, device = 200 if name == "regression" else 100, torch.device(options.device)
-    chunks = {points: _chunk(WORKLOADS[name], lanes, steps, options.device, points) for points in (1, 100)}
-    taken: dict[int, list[float]] = {points: [] for points in chunks}
+    programs = {
+        points: _program(WORKLOADS[name], lanes, steps, options.device, points) for points in (1, 100)
+    }
+    taken: dict[int, list[float]] = {points: [] for points in programs}
     for repetition in range(options.repetitions + 1):
-        for points, chunk in chunks.items():
-            seconds = _timed_stage(chunk, device)
+        for points, program in programs.items():
+            seconds = _timed_stage(program, device)
             if repetition:
                 taken[points].append(seconds)
     plain, recorded = (statistics.median(taken[points]) for points in (1, 100))
@@ -204,17 +204,21 @@ def measure_recording(name: str, lanes: int, options: argparse.Namespace) -> dic
 
 def measure_graph(name: str, lanes: int, options: argparse.Namespace) -> dict[str, object]:
     """Return a step on one batch called kernel by kernel, and the same step replayed as a CUDA graph."""
-    from clbench.engine.loop import _Step
+    from clbench.engine.batches import Batches
+    from clbench.engine.lanes_context import LanesContext
+    from clbench.engine.stepper import EagerStepper
 
     workload, device = WORKLOADS[name], torch.device(options.device)
     with torch.no_grad():
-        program = _program(_chunk(workload, lanes, 10, options.device))
-        rows = program.data.resolve(program.train_addresses(0)[:, : workload.batch].contiguous())
+        program = _program(workload, lanes, 10, options.device)
+        context = LanesContext(program, program.begin())
+        address = context.train_addresses(0)
+        stepper = EagerStepper(context, Batches(context, address, [(0, 0, workload.batch)]))
+        rows = program.data.resolve(address[:, : workload.batch].contiguous())
         weight = torch.full((1, workload.batch), 1.0 / workload.batch, device=device)
-        step = _Step(program)
 
         def once() -> None:
-            step(program.batch(rows, weight, workload.batch), False)
+            stepper.step(context.batch(rows, weight, workload.batch), recorded=False)
 
         eager = seconds_of(lambda: [once() for _ in range(50)], device, options.repetitions) / 50
         side = torch.cuda.Stream()
@@ -231,43 +235,34 @@ def measure_graph(name: str, lanes: int, options: argparse.Namespace) -> dict[st
     return {"part": "graph", "workload": name, "lanes": lanes, **found}
 
 
-def _chunk(
-    workload: Workload, lanes: int, steps: int, device: str, points: int = 1
-) -> tuple[list, list, list]:
+def _program(workload: Workload, lanes: int, steps: int, device: str, points: int = 1) -> Program:
     runs = runs_of(workload, lanes, steps, points, device=device)
-    phases = plan_phases(runs, build_streams(runs))
-    first = [phase for phase in phases if phase.stage == 0 and phase.kind == "train"]
+    first = [phase for phase in plan_phases(runs, build_streams(runs)) if phase.parent is None]
     chosen = first if lanes > 1 else first * 2  # a lane alone is padded with its own double
-    return [phase.run for phase in chosen], [phase.stream for phase in chosen], [p.strategy for p in chosen]
+    parts = zip(*((phase.run, phase.stream, phase.strategy) for phase in chosen), strict=True)
+    return Program(*map(list, parts), stage=0)
 
 
-def _program(chunk: tuple[list, list, list]) -> Program:
-    runs, streams, strategies = chunk
-    tree = {"theta": initial_theta(runs, streams).to(runs[0].device)}
-    init_optimizer(runs[0], streams[0], tree)
-    return Program(runs, streams, tree, 0, 0, strategies)
-
-
-def _timed_stage(chunk: tuple[list, list, list], device: torch.device) -> float:
-    """Return the seconds of a stage from a program that is already on the device."""
+def _timed_stage(program: Program, device: torch.device) -> float:
+    """Return the seconds of a stage from a state that is already on the device."""
     with torch.no_grad():
-        program = _program(chunk)
+        state = program.begin()
         wait(device)
         began = time.perf_counter()
-        train_stage(program, 0, Event(), lambda share: None)
+        list(train_stage(program, state))
         wait(device)
         return time.perf_counter() - began
 
 
-def _waits(chunk: tuple[list, list, list], device: torch.device) -> int:
+def _waits(program: Program, device: torch.device) -> int:
     """Return how often the host would wait for the device in a stage."""
     with torch.no_grad(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        program = _program(chunk)
+        state = program.begin()
         wait(device)
         torch.cuda.set_sync_debug_mode("warn")
         try:
-            train_stage(program, 0, Event(), lambda share: None)
+            list(train_stage(program, state))
         finally:
             torch.cuda.set_sync_debug_mode("default")
     return sum("synchroniz" in str(warning.message) for warning in caught)
@@ -278,10 +273,10 @@ def profile_lanes(name: str, lanes: int, device: str) -> dict[str, object]:
     from torch.profiler import ProfilerActivity, profile
 
     steps = LENGTHS[name][1]
-    chunk = _chunk(WORKLOADS[name], lanes, steps, device)
-    _timed_stage(chunk, torch.device(device))
+    program = _program(WORKLOADS[name], lanes, steps, device)
+    _timed_stage(program, torch.device(device))
     with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as found:
-        seconds = _timed_stage(chunk, torch.device(device))
+        seconds = _timed_stage(program, torch.device(device))
     events = [event for event in found.key_averages() if event.self_device_time_total > 0]
     kernels = sorted(events, key=lambda event: -event.self_device_time_total)
     busy = sum(event.self_device_time_total for event in events) / 1e6
