@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from clbench.context import Batch, Context, State
+from clbench.context import Context, State
 from clbench.fields import field_problems
 from clbench.models.base import Layout
-from clbench.penalty import Pull
 from clbench.strategies.acts import Acts, Tasks
 from clbench.strategies.base import Strategy
 from clbench.streams.base import Stream
@@ -65,108 +66,88 @@ class Combined(Strategy):
         return [line for part in self.parts for line in part.fit_problems(stream, layout)]
 
     def at(self, stage: int) -> Acts:
-        acts = _Together(self.parts, stage)
+        each = [part.at(stage) for part in self.parts]
+        chosen: list[Tasks] = [acts.tasks for acts in each if acts.tasks != "own"]
         return Acts(
-            data=acts.data if acts.any("data") else None,
-            batch=acts.batch if acts.any("batch") else None,
-            loss=acts.loss if acts.any("loss") else None,
-            penalty=acts.penalty if acts.any("penalty") else None,
-            pulls=acts.pulls if acts.any("pulls") else None,
-            gradient=acts.gradient if acts.any("gradient") else None,
-            after_step=acts.after_step if acts.any("after_step") else None,
-            consolidate=acts.consolidate if acts.any("consolidate") else None,
-            rates=acts.rates if acts.any("rates") else None,
-            tasks=acts.tasks,
-            epoch=next((each.epoch for each in acts.each if each.epoch is not None), None),
-            all_outputs=any(each.all_outputs for each in acts.each),
-            shaped_by=acts.fields("shaped_by", [each.trains for each in acts.each]),
-            kept_by=acts.fields("kept_by", [each.consolidate is not None for each in acts.each]),
+            data=_together(each, "data", _only),
+            batch=_together(each, "batch", _only),
+            loss=_together(each, "loss", _sum),
+            penalty=_together(each, "penalty", _sum),
+            pulls=_together(each, "pulls", lambda given: tuple(chain(*given))),
+            gradient=_together(each, "gradient", list),
+            after_step=_together(each, "after_step", list),
+            consolidate=_consolidated(each),
+            rates=_rates(each),
+            tasks=chosen[0] if chosen else "own",
+            epoch=next((acts.epoch for acts in each if acts.epoch is not None), None),
+            all_outputs=any(acts.all_outputs for acts in each),
+            shaped_by=_paths(acts.shaped_by if acts.trains else () for acts in each),
+            kept_by=_paths(acts.kept_by if acts.consolidate else () for acts in each),
         )
 
     def start(self, context: Context) -> State:
         return _joined(part.start(context) for part in self.parts)
 
 
-class _Together:
-    """What several strategies do in one stage, as the functions of one."""
+def _together(each: Sequence[Acts], place: str, unite: Callable[[Iterable[Any]], Any]) -> Any:
+    """Return the parts' functions of a place as one, each given its own state; None where none acts."""
+    acting = [(index, act) for index, acts in enumerate(each) if (act := getattr(acts, place)) is not None]
+    if not acting:
+        return None
+    return lambda context, state, *given: unite(
+        act(context, _own(state, index), *given) for index, act in acting
+    )
 
-    def __init__(self, parts: Sequence[Strategy], stage: int) -> None:
-        self.each = [part.at(stage) for part in parts]
 
-    def any(self, place: str) -> bool:
-        return any(getattr(acts, place) is not None for acts in self.each)
+def _only(given: Iterable[Any]) -> Any:
+    (found,) = given
+    return found
 
-    @property
-    def tasks(self) -> Tasks:
-        chosen: list[Tasks] = [acts.tasks for acts in self.each if acts.tasks != "own"]
-        return chosen[0] if chosen else "own"
 
-    def fields(self, names: str, acting: Sequence[bool]) -> tuple[str, ...]:
-        """Return the fields of those parts that act, by their paths."""
-        found = []
-        for index, (acts, does) in enumerate(zip(self.each, acting, strict=True)):
-            own = getattr(acts, names)
-            if does:
-                place = f"parts.{index}"
-                found += [place] if own is None else [f"{place}.{name}" for name in own]
-        return tuple(found)
+def _sum(given: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(given)).sum(0)
 
-    def data(self, context: Context, state: State, address: Tensor) -> Tensor:
-        return next(
-            acts.data(context, own, address) for acts, own in self._with(state) if acts.data is not None
-        )
 
-    def batch(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor]:
-        return next(
-            acts.batch(context, own, address) for acts, own in self._with(state) if acts.batch is not None
-        )
+def _consolidated(each: Sequence[Acts]) -> Callable[[Context, State], State] | None:
+    if all(acts.consolidate is None for acts in each):
+        return None
 
-    def loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
-        found = [
-            acts.loss(context, own, batch, outputs)
-            for acts, own in self._with(state)
-            if acts.loss is not None
-        ]
-        return torch.stack(found).sum(0)
-
-    def penalty(self, context: Context, state: State, theta: Tensor) -> Tensor:
-        found = [
-            acts.penalty(context, own, theta) for acts, own in self._with(state) if acts.penalty is not None
-        ]
-        return torch.stack(found).sum(0)
-
-    def pulls(self, context: Context, state: State) -> tuple[Pull, ...]:
-        given = [acts.pulls(context, own) for acts, own in self._with(state) if acts.pulls is not None]
-        return tuple(pull for pulls in given for pull in pulls)
-
-    def gradient(self, context: Context, state: State, gradient: Tensor) -> None:
-        for acts, own in self._with(state):
-            if acts.gradient is not None:
-                acts.gradient(context, own, gradient)
-
-    def after_step(self, context: Context, state: State) -> None:
-        for acts, own in self._with(state):
-            if acts.after_step is not None:
-                acts.after_step(context, own)
-
-    def consolidate(self, context: Context, state: State) -> State:
+    def consolidate(context: Context, state: State) -> State:
+        states = (_own(state, index) for index in range(len(each)))
         return _joined(
             own if acts.consolidate is None else acts.consolidate(context, own)
-            for acts, own in self._with(state)
+            for acts, own in zip(each, states, strict=True)
         )
 
-    def rates(self, layout: Layout) -> Tensor | None:
-        given = [acts.rates(layout) for acts in self.each if acts.rates is not None]
-        factors = [rate for rate in given if rate is not None]
+    return consolidate
+
+
+def _rates(each: Sequence[Acts]) -> Callable[[Layout], Tensor | None] | None:
+    rated = [acts.rates for acts in each if acts.rates is not None]
+    if not rated:
+        return None
+
+    def rates(layout: Layout) -> Tensor | None:
+        factors = [found for rate in rated if (found := rate(layout)) is not None]
         return torch.stack(factors).prod(0) if factors else None
 
-    def _with(self, state: State) -> Iterator[tuple[Acts, State]]:
-        """Yield every part's acts with its own state, whose tensors are those of `state`."""
-        for index, acts in enumerate(self.each):
-            prefix = f"{index}/"
-            yield acts, {name[len(prefix) :]: own for name, own in state.items() if name.startswith(prefix)}
+    return rates
 
 
-def _joined(states: Iterator[State]) -> State:
+def _paths(names: Iterable[tuple[str, ...] | None]) -> tuple[str, ...]:
+    """Return the fields of the parts by their paths; a part whose fields all count as a whole."""
+    found = []
+    for index, own in enumerate(names):
+        found += [f"parts.{index}"] if own is None else [f"parts.{index}.{name}" for name in own]
+    return tuple(found)
+
+
+def _own(state: State, index: int) -> State:
+    """Return a part's own state, whose tensors are those of `state`."""
+    prefix = f"{index}/"
+    return {name[len(prefix) :]: own for name, own in state.items() if name.startswith(prefix)}
+
+
+def _joined(states: Iterable[State]) -> State:
     """Return one state with those of the parts under their numbers."""
     return {f"{index}/{name}": own for index, state in enumerate(states) for name, own in state.items()}
