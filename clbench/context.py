@@ -39,7 +39,7 @@ class Batch:
 
 
 class Context(ABC):
-    """One chunk of lanes in one phase, as a strategy sees it.
+    """Some lanes in one phase, as a strategy sees it.
 
     Attributes:
         theta: parameters `[lane, padded]`; changed in place by the optimiser.

@@ -10,6 +10,7 @@ import torch
 from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train, training
 from clbench.engine.phase import run_phase
+from clbench.engine.store import StageStore
 from clbench.execution import Execution
 from clbench.models import MLP
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
@@ -54,9 +55,11 @@ def make(
     return replace(run, **changes)
 
 
-def results(runs: list[Run], share: bool = True, **used: object) -> list[RunResult]:
+def results(
+    runs: list[Run], share: bool = True, store: StageStore | None = None, **used: object
+) -> list[RunResult]:
     found: dict[int, RunResult] = {}
-    train(runs, found.__setitem__, execution=Execution(**used), share=share)
+    train(runs, found.__setitem__, execution=Execution(**used), share=share, store=store)
     return [found[number] for number in range(len(runs))]
 
 

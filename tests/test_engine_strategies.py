@@ -200,7 +200,7 @@ def test_fisher_and_mas_count_the_outputs_that_compete_in_training(source, outpu
     for importance in (WatchedFisher("exact"), WatchedSensitivity("sample")):
         SEEN.clear()
         results([make(source, Regularized(lam=0.0, importance=importance), 1, training=training)], threads=1)
-        assert len(SEEN) == 4  # the last stage has no heirs
+        assert len(SEEN) == 4  # nothing starts from the last stage
         for stage in (1, 3):
             layout, theta, found = SEEN[stage]
             inputs = stream.inputs[stream.tasks[stage].train].flatten(1).double()

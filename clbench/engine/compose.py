@@ -43,7 +43,10 @@ def compose_result(run: Run, number: int, last: LaneRecord) -> RunResult:
         full=columns.get("full", step.astype(bool)),
         loss=columns.get("loss", empty),
         score={name: columns.get(f"score/{name}", empty) for name in stream.scores},
-        subset={name: columns.get(f"subset/{name}", empty) for name in ("loss", *stream.scores)},
+        subset={
+            name.rpartition("/")[2]: columns.get(f"subset/{name}", empty)
+            for name in ("loss", *(f"score/{name}" for name in stream.scores))
+        },
         training={name: columns.get(f"training/{name}", np.zeros(0)) for name in TRAINING_COLUMNS},
         steps=sum(record.steps for record, _ in trained),
         samples=sum(record.samples for record, _ in trained),
@@ -58,19 +61,14 @@ def compose_result(run: Run, number: int, last: LaneRecord) -> RunResult:
 
 def _columns(record: StageRecord, where: LaneRecord, points: np.ndarray) -> dict[str, np.ndarray]:
     """Return one lane's arrays of a stage by name, at the points where it was finite."""
-    lane = where.lane
     found = {
         "step": record.step[points],
         "stage": np.full(points.sum(), where.phase.stage),
         "full": record.full[points],
-        "loss": record.loss[points, lane],
     }
-    for name, values in record.score.items():
-        found[f"score/{name}"] = values[points, lane]
-    for name, values in record.subset.items():
-        found[f"subset/{name}"] = values[points[record.full], lane]
-    for name, values in record.training.items():
-        found[f"training/{name}"] = values[points[len(points) - len(values) :], lane]
+    for name, values in record.of_lane(where.lane).items():
+        kept = points[record.full] if name.startswith("subset/") else points[len(points) - len(values) :]
+        found[name] = values[kept]
     return found
 
 

@@ -74,7 +74,7 @@ class Evaluator:
         return torch.stack(subsets).to(self.data.device) + task * self.data.pool
 
     def __call__(self, network: Network, stage: int) -> dict[str, Tensor]:
-        """Return the loss and the scores by name, each `[lane, task, split]`, NaN where a split is empty."""
+        """Return `loss` and `score/<name>`, each `[lane, task, split]`, NaN where a split is empty."""
         mask = self._mask(stage)
         outputs = self._outputs(network)
         if mask is not None:
@@ -91,7 +91,7 @@ class Evaluator:
             for name, values in scores.items():
                 found = SCORES[name](outputs[:, place], self.targets[:, place])
                 values[:, part.task, part.split] = found
-        return {"loss": losses, **scores}
+        return {"loss": losses, **{f"score/{name}": values for name, values in scores.items()}}
 
     def _mask(self, stage: int) -> Tensor | None:
         """Return what is added to the outputs in a stage, `[samples, outputs]`."""

@@ -69,7 +69,7 @@ def finite_points(record: StageRecord, lane: int, stream: Stream, evaluation: Ev
     loss at the recorded steps up to there.
     """
     filled = np.array([[len(task.split(split)) > 0 for split in evaluation.splits] for task in stream.tasks])
-    finite = np.array(np.isfinite(record.loss[:, lane])[:, filled].all(1))
-    trained = np.isfinite(record.training["task_loss"][:, lane])
+    finite = np.array(np.isfinite(record.arrays["loss"][:, lane])[:, filled].all(1))
+    trained = np.isfinite(record.arrays["training/task_loss"][:, lane])
     finite[len(finite) - len(trained) :] &= trained
     return np.logical_and.accumulate(finite)

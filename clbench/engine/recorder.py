@@ -29,7 +29,7 @@ class Point:
     Args:
         step: of the run.
         full: whether it ends a stage, or is step 0.
-        measured: loss and scores by name, `[lane, task, split]`.
+        measured: `loss` and `score/<name>`, `[lane, task, split]`.
         subset: of a full point, the same on the fixed subsets that are evaluated at the others.
         training: the columns of `TRAINING_COLUMNS`, `[column, lane]`; None at step 0.
     """
@@ -65,22 +65,22 @@ class StageRecord:
 
     Args:
         step, full: of every point, `[points]`; stage 0 begins with step 0.
-        loss: `[points, lane, task, split]`; score: the same by name.
-        subset: loss and scores by name at the points that are `full`, `[ends, lane, task, split]`.
-        training: per column of `TRAINING_COLUMNS`, `[points (step > 0), lane]`.
+        arrays: `loss` and `score/<name>` `[points, lane, task, split]`; the same on the fixed subsets, under
+            `subset/`, at the points that are `full`; `training/<column>` `[points (step > 0), lane]`.
         steps, samples: taken by each lane in this stage.
         function: what a one-dimensional regression learned, `[lane, grid]`.
     """
 
     step: np.ndarray
     full: np.ndarray
-    loss: np.ndarray
-    score: dict[str, np.ndarray]
-    subset: dict[str, np.ndarray]
-    training: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
     steps: int
     samples: int
     function: np.ndarray | None
+
+    def of_lane(self, lane: int) -> dict[str, np.ndarray]:
+        """Return the arrays of one lane, without that dimension."""
+        return {name: values[:, lane] for name, values in self.arrays.items()}
 
 
 class Recorder:
@@ -136,24 +136,23 @@ class Recorder:
 def stage_record(segments: Sequence[Segment]) -> StageRecord:
     """Return what all segments of a stage recorded, on the host."""
     points = [point for segment in segments for point in segment.points]
-    measured = _by_name([point.measured for point in points])
     training = torch.stack([point.training for point in points if point.training is not None]).cpu().numpy()
+    arrays = {f"training/{name}": training[:, index] for index, name in enumerate(TRAINING_COLUMNS)}
+    for prefix, chosen in (
+        ("", [point.measured for point in points]),
+        ("subset/", [point.subset for point in points if point.full]),
+    ):
+        for name in chosen[0]:
+            arrays[prefix + name] = torch.stack([values[name] for values in chosen]).cpu().numpy()
     function = segments[-1].function
     return StageRecord(
         step=np.array([point.step for point in points]),
         full=np.array([point.full for point in points]),
-        loss=measured.pop("loss"),
-        score=measured,
-        subset=_by_name([point.subset for point in points if point.full]),
-        training={name: training[:, index] for index, name in enumerate(TRAINING_COLUMNS)},
+        arrays=arrays,
         steps=sum(segment.steps for segment in segments),
         samples=sum(segment.samples for segment in segments),
         function=None if function is None else function.cpu().numpy(),
     )
-
-
-def _by_name(points: list[dict[str, Tensor]]) -> dict[str, np.ndarray]:
-    return {name: torch.stack([values[name] for values in points]).cpu().numpy() for name in points[0]}
 
 
 def grid_of(stream: Stream) -> Tensor:

@@ -45,7 +45,7 @@ class RunResult:
             gradient, and ‖θ − θ*‖ (NaN where there is no anchor).
         steps, samples: gradient steps taken and samples seen by this run in all stages.
         seconds: this run's share of the time its programs took.
-        trained_here: stages this run was charged with (a shared stage is charged to one of its heirs).
+        trained_here: stages this run was charged with (a shared stage is charged to one run).
         diverged_after: last step at which all was finite, for `diverged`; None where it never was.
         message: what went wrong, for `failed` and `diverged`.
         function: for one-dimensional regression.

@@ -89,10 +89,7 @@ class StageStore:
         plain: dict[str, Any] = {"lanes": record.lanes, "record": None}
         if (stage := record.record) is not None:
             lane = record.lane
-            arrays = {"step": stage.step, "full": stage.full, "loss": stage.loss[:, lane]}
-            arrays |= {f"score/{name}": values[:, lane] for name, values in stage.score.items()}
-            arrays |= {f"subset/{name}": values[:, lane] for name, values in stage.subset.items()}
-            arrays |= {f"training/{name}": values[:, lane] for name, values in stage.training.items()}
+            arrays = {"step": stage.step, "full": stage.full, **stage.of_lane(lane)}
             if stage.function is not None:
                 arrays["function"] = stage.function[lane]
             tensors = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
@@ -146,18 +143,6 @@ def default_folder() -> Path:
 
 
 def _record(arrays: dict[str, np.ndarray], plain: dict[str, int]) -> StageRecord:
-    def under(prefix: str) -> dict[str, np.ndarray]:
-        return {key[len(prefix) :]: value[:, None] for key, value in arrays.items() if key.startswith(prefix)}
-
-    function = arrays.get("function")
-    return StageRecord(
-        step=arrays["step"],
-        full=arrays["full"],
-        loss=arrays["loss"][:, None],
-        score=under("score/"),
-        subset=under("subset/"),
-        training=under("training/"),
-        steps=plain["steps"],
-        samples=plain["samples"],
-        function=None if function is None else function[None],
-    )
+    step, full, function = arrays.pop("step"), arrays.pop("full"), arrays.pop("function", None)
+    lane = {name: values[:, None] for name, values in arrays.items()}
+    return StageRecord(step, full, lane, **plain, function=None if function is None else function[None])

@@ -1,12 +1,12 @@
-"""Matrix products of lanes: by which library, and with how many cores and lanes a small chunk takes them.
+"""Matrix products of lanes: by which library, and with how many cores and lanes a small program takes them.
 
 The library is chosen by the shape of a lane and by the machine alone.
 
 A lane's bits must not depend on its company, but a product may round in another way when it is taken of one
-lane instead of two, or by two threads instead of one. A chunk of one run therefore trains a double of it, and
-every chunk has one thread. For small matrices that costs nothing that shows; for large ones it is most of the
-time. So where a chunk is alone on the machine, each large product is tried out once, with random numbers in
-the same shapes and places: if the cheaper way gives the same bits it is used, and otherwise it is not.
+lane instead of two, or by two threads instead of one. A program of one run therefore trains a double of it,
+and every program has one thread. For small matrices that costs nothing that shows; for large ones it is most
+of the time. So where a program is alone on the machine, each large product is tried out once, with random
+numbers in the same shapes and places: if the cheaper way gives the same bits it is used, otherwise it is not.
 """
 
 from __future__ import annotations
