@@ -9,7 +9,9 @@ import torch
 
 from clbench.config import Evaluation, Training
 from clbench.engine import RunResult, train, training
+from clbench.engine.lane import LaneRecord
 from clbench.engine.phase import run_phase
+from clbench.engine.plan import plan_phases
 from clbench.engine.store import StageStore
 from clbench.execution import Execution
 from clbench.models import MLP
@@ -253,3 +255,12 @@ def test_a_short_memory_takes_a_part_to_its_end_first_and_changes_no_bit(strateg
         assert_same_bits(left, right)
     assert sum(result.trained_here for result in wide) == sum(result.trained_here for result in narrow)
     assert narrow[0].program["peak_bytes"] > 10**7
+
+
+def test_a_chain_of_records_may_be_as_long_as_a_stream():
+    (stage,) = plan_phases([make(strategy=Naive())], [make().stream.build(0)])[:1]
+    record = None
+    for _ in range(3000):
+        record = LaneRecord(stage, record, None)
+    assert len(record.chain()) == 3000
+    assert record.chain()[-1] is record

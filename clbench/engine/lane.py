@@ -43,7 +43,11 @@ class LaneRecord:
 
     def chain(self) -> list[LaneRecord]:
         """Return the records of all phases from the root to this one."""
-        return [*(self.before.chain() if self.before is not None else ()), self]
+        found, record = [self], self.before
+        while record is not None:  # of a long stream too many for a recursion
+            found.append(record)
+            record = record.before
+        return found[::-1]
 
 
 @dataclass(frozen=True, eq=False)
