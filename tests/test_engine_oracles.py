@@ -13,6 +13,7 @@ from clbench.config import COMPETING, Evaluation, Training
 from clbench.engine.check import find_problems
 from clbench.engine.data import batch_positions, step_bounds, steps_of
 from clbench.engine.evaluate import evaluation_steps
+from clbench.importance import PathIntegral
 from clbench.models import MLP, products
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
 from clbench.strategies import Cumulative, Joint, LwF, Naive, NaiveRehearsal, Regularized
@@ -406,6 +407,15 @@ def test_separate_heads_are_optimised_as_modules_of_their_own(optimizer, heads, 
     assert is_same == (lam > 0)  # a penalty reaches every head, so none is idle
     sliced = replace(run, training=replace(training, heads="sliced"))
     assert not np.allclose(ours, stage_ends(results([sliced])[0]), rtol=1e-3) or isinstance(optimizer, SGD)
+
+
+def test_heads_stay_idle_until_a_penalty_reaches_them():
+    """SI looks at every step of the first stage, but its penalty comes with the second, as EWC's."""
+    training = Training(steps=17, batch_size=16, heads="separate")
+    strategy = Regularized(lam=1e-9, importance=PathIntegral())
+    run = make("task", strategy, optimizer=Adam(lr=0.003), training=training)
+    expected = loop_with_heads(run, keeps_zeros=False, lam=1e-9)
+    np.testing.assert_allclose(stage_ends(results([run])[0]), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("heads", ["separate", "separate_zeros"])
