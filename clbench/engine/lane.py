@@ -43,7 +43,8 @@ class LaneRecord:
 
     def chain(self) -> list[LaneRecord]:
         """Return the records of all phases from the root to this one."""
-        found, record = [self], self.before
+        found: list[LaneRecord] = []
+        record: LaneRecord | None = self
         while record is not None:  # of a long stream too many for a recursion
             found.append(record)
             record = record.before

@@ -25,9 +25,8 @@ class LanesContext(Context):
     def __init__(self, program: Program, state: StageState) -> None:
         self.program, self.acts, self.data = program, program.acts, program.data
         stream = program.stream
-        self.device, self.layout, self.stage, self.seeds = (
-            *(program.device, program.layout, program.stage, self.data.seeds),
-        )
+        self.device, self.layout, self.stage = program.device, program.layout, program.stage
+        self.seeds = self.data.seeds
         self.tasks, self.outputs, self.pool = self.data.tasks, stream.outputs, self.data.pool
         self.scenario, self.loss = stream.scenario, stream.loss
         self.task_outputs = tuple(trained_outputs(task) for task in stream.tasks)

@@ -101,7 +101,7 @@ class _Training:
         budget: Budget,
     ) -> None:
         self.roots = [phase for phase in phases if phase.parent is None]
-        self.cores, self.store = cores, store
+        self.workers, self.store = min(cores, len(phases)), store
         self.schedule = Schedule(cores, budget, self._look_up)
         self.ended: SimpleQueue[LaneRecord | BaseException] = SimpleQueue()
         self.cancel = Event()
@@ -111,10 +111,10 @@ class _Training:
 
     def run(self, runs: int, hand_over: Callable[[int, LaneRecord], None]) -> None:
         """Train all phases; hand over the last record of each of that many runs as soon as it is there."""
-        with ThreadPoolExecutor(self.cores, thread_name_prefix="lanes") as pool:
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="lanes") as pool:
             try:
                 self.schedule.add([ReadyPhase(root) for root in self.roots])
-                for _ in range(self.cores):
+                for _ in range(self.workers):
                     pool.submit(self._work)
                 while runs:
                     last = self.ended.get()
