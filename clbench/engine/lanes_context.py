@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import torch
 from torch import Tensor
 
 from clbench.context import Batch, Context
 from clbench.engine.data import Rows, trained_outputs
 from clbench.engine.losses import output_errors
-from clbench.engine.program import Program, initial_theta
+from clbench.engine.program import Program
 from clbench.engine.state import StageState
 from clbench.models.base import Network
 from clbench.streams.base import generator
@@ -96,12 +98,21 @@ class LanesContext(Context):
         return output_errors(self.loss, outputs, batch.targets, batch.mask, batch.weight)
 
     def rate_factors(self) -> Tensor | None:
-        """Return what each parameter's step is multiplied by; see `Program.rate_factors`."""
-        return self.program.rate_factors()
+        """Return what each parameter's step is multiplied by, `[padded]`: 0 where frozen; None: all 1."""
+        factors = torch.ones(self.layout.padded, device=self.device)
+        declared = None if self.acts.rates is None else self.acts.rates(self.layout)
+        if declared is not None:
+            factors *= declared.to(self.device)
+        patterns = self.program.model.trainable(self.stage)
+        for parameter, place in zip(self.layout.parameters, self.layout.slices().values(), strict=True):
+            named = patterns is None or any(fnmatchcase(parameter.name, pattern) for pattern in patterns)
+            if not (parameter.trainable and named):
+                factors[place] = 0.0
+        return None if bool((factors == 1).all()) else factors
 
     def initial_theta(self) -> Tensor:
         """Return the parameters at step 0, `[lane, padded]`."""
-        return initial_theta(self.program.runs, self.program.streams).to(self.device)
+        return self.program.initial_theta()
 
     def random(self, *purpose: object) -> list[torch.Generator]:
         """Return one generator per lane, of the lane's seed, the purpose, the stage and the step."""

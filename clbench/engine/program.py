@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from functools import cached_property
 
 import torch
@@ -78,36 +77,22 @@ class Program:
 
     def begin(self) -> StageState:
         """Return the lanes' state before any training."""
-        theta = initial_theta(self.runs, self.streams).to(self.device)
+        theta = self.initial_theta()
         state = StageState({"theta": theta})
         state.put("optimizer/", self.optimizers[0].init(theta))
         return state
 
-    def rate_factors(self) -> Tensor | None:
-        """Return what each parameter's step is multiplied by, `[padded]`: 0 where frozen; None: all 1."""
-        factors = torch.ones(self.layout.padded, device=self.device)
-        declared = None if self.acts.rates is None else self.acts.rates(self.layout)
-        if declared is not None:
-            factors *= declared.to(self.device)
-        patterns = self.model.trainable(self.stage)
-        for parameter, place in zip(self.layout.parameters, self.layout.slices().values(), strict=True):
-            named = patterns is None or any(fnmatchcase(parameter.name, pattern) for pattern in patterns)
-            if not (parameter.trainable and named):
-                factors[place] = 0.0
-        return None if bool((factors == 1).all()) else factors
-
-
-def initial_theta(runs: Sequence[Run], streams: Sequence[Stream]) -> Tensor:
-    """Return the parameters at step 0, `[lane, padded]`, drawn from each run's seed alone."""
-    drawn: dict[tuple[int, int], Tensor] = {}
-    rows = []
-    for run, stream in zip(runs, streams, strict=True):
-        key = (run.seed, id(stream))
-        if key not in drawn:
-            layout, random = run.model.layout(stream), generator(run.seed, "init")
-            drawn[key] = draw_parameters(run.model, stream, layout, random)
-        rows.append(drawn[key])
-    return torch.stack(rows)
+    def initial_theta(self) -> Tensor:
+        """Return the parameters at step 0, `[lane, padded]`, drawn from each run's seed alone."""
+        drawn: dict[tuple[int, int], Tensor] = {}
+        rows = []
+        for run, stream in zip(self.runs, self.streams, strict=True):
+            key = (run.seed, id(stream))
+            if key not in drawn:
+                random = generator(run.seed, "init")
+                drawn[key] = draw_parameters(run.model, stream, self.layout, random)
+            rows.append(drawn[key])
+        return torch.stack(rows).to(self.device)
 
 
 def heads_in_use(kind: str, acts: Acts, stream: Stream, stage: int) -> frozenset[tuple[int, int]]:

@@ -86,7 +86,10 @@ def save(path: Path, state: StageState, tensors: Mapping[str, Tensor], plain: Ma
     """
     numbers = {"stage": state.stage, "step": state.step, "stage_step": state.stage_step}
     passed = [[list(tasks), steps] for tasks, steps in state.passed.items()]
-    inside = {INSIDE + key: value.contiguous() for key, value in state.tree.items()}
+    # Copies: two tensors of a strategy may share memory, which a file does not know.
+    inside = {
+        INSIDE + key: value.clone(memory_format=torch.contiguous_format) for key, value in state.tree.items()
+    }
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
