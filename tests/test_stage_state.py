@@ -21,6 +21,14 @@ from clbench.runs import Run
 from clbench.testing.tiny import TinyStream
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def run_of(strategy, seed, **changes):
     run = Run(
         stream=TinyStream("class"),

@@ -25,6 +25,8 @@ ADDRESS = "stage/address"
 def train_stage(program: Program, state: StageState) -> Iterator[Segment]:
     """Train the lanes for one stage, or for what is left of it, in place.
 
+    The caller gives torch one thread (`torch.set_num_threads(1)`), or products of odd sizes round otherwise.
+
     Yields:
         What was recorded up to every evaluation point (in a run's first segment at step 0, too). The state is
         whole then: it may be saved, or its lanes forked, and trained further elsewhere.
