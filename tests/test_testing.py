@@ -139,3 +139,14 @@ def test_a_right_strategy_passes_every_line(capsys):
 def test_a_penalty_without_gradient_is_told_as_such():
     with pytest.raises(ConfigurationError, match="got a value without one from Detaches.penalty"):
         check_strategy(Detaches)
+
+
+@pytest.mark.parametrize(("former", "now"), [("output_loss", "loss"), ("observe_step", "after_step")])
+def test_a_method_by_a_former_name_is_no_silent_naive(former, now):
+    with pytest.raises(ConfigurationError, match=f"{former} is now called {now}; got Old.{former}"):
+        type("Old", (Strategy,), {former: lambda *_: None})
+
+
+def test_a_place_can_be_no_field():
+    with pytest.raises(ConfigurationError, match="can't be a field; got Sized.batch. Choose another name"):
+        type("Sized", (Strategy,), {"__annotations__": {"batch": int}, "batch": 8})

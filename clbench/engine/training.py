@@ -57,8 +57,7 @@ def train(
         on_result: called with a run's number and result as soon as it is finished.
         on_progress: called with the share of gradient steps done and a word on what is being trained.
         execution: how the machine is used; each run names its own device.
-        share: False to train every stage of every run by itself (same bits, more time), with its own strategy
-            even where that says it does not act.
+        share: False to train every stage of every run by itself (same bits, more time).
         store: where finished stages are looked up and kept, None for nowhere.
 
     Raises:
@@ -68,7 +67,6 @@ def train(
     if not runs:
         return
     cores = execution.threads or len(os.sched_getaffinity(0))
-    share = share and (len(runs) > 1 or store is not None)  # a run that shares nothing acts itself
     files = Ingredients()
     shaped_by = [files.of_run(run) for run in runs]  # as they are now, before anything is read
     phases = plan_phases(runs, build_streams(runs), share, files)

@@ -51,8 +51,9 @@ class PathIntegral(Importance):
 
     def observe(self, context: Context, state: dict[str, Tensor]) -> None:
         """Add this step to w."""
-        buffer = context.scratch.setdefault("si/step", torch.empty_like(context.theta))
-        step = torch.sub(context.theta, context.theta_before, out=buffer)
+        if "si/step" not in context.scratch:
+            context.scratch["si/step"] = torch.empty_like(context.theta)
+        step = torch.sub(context.theta, context.theta_before, out=context.scratch["si/step"])
         used = context.task_gradient if self.gradient == "unregularised" else context.total_gradient
         state["path"].addcmul_(used, step, value=-1.0)
 

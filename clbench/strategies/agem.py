@@ -44,10 +44,8 @@ class AGEM(Strategy):
         return self.buffer.fit_problems(stream)
 
     def at(self, stage: int) -> Acts:
-        if self.buffer_size == 0:
-            return Acts()
-        filling = Acts(consolidate=self.buffer.offer, kept_by=("buffer_size", "policy"))
-        return filling._replace(gradient=self.gradient) if stage else filling
+        filling = self.buffer.filling()
+        return filling._replace(gradient=self.gradient) if stage and self.buffer_size else filling
 
     def start(self, context: Context) -> State:
         return self.buffer.empty(context)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from clbench.context import Context, State
+from clbench.strategies.acts import Acts
 from clbench.strategies.balance import balance
 from clbench.streams.base import Stream, generator
 
@@ -35,6 +36,10 @@ class ReplayBuffer:
 
     size: int
     policy: str = "reservoir"
+
+    def filling(self) -> Acts:
+        """Return what fills it at the ends of stages, by fields `buffer_size` and `policy` of a strategy."""
+        return Acts(consolidate=self.offer, kept_by=("buffer_size", "policy")) if self.size else Acts()
 
     def empty(self, context: Context) -> State:
         """Return the state before any task has ended."""
