@@ -118,7 +118,7 @@ def _difference_note(loss: bool) -> str:
     better = "positive" if sign > 0 else "negative"
     return (
         f"Final {quantity} over tasks on the test split, paired by seed: mean difference [95 % interval, "
-        f"Student's t]; a {better} one is better. λ is the chosen one (see below)."
+        f"Student's t]; a {better} one is better. λ is the one chosen on validation data."
     )
 
 
