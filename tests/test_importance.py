@@ -8,7 +8,7 @@ import torch
 from fake_context import FakeContext, classification_stream, regression_stream
 from torch.nn import functional
 
-from clbench.importance import Fisher, OutputSensitivity, PathIntegral, RWalk
+from clbench.importance import Fisher, OutputSensitivity, PathIntegral, RWalk, StepSums
 from clbench.importance.passes import batches
 
 SCENARIOS = ("task", "domain", "class")
@@ -168,7 +168,9 @@ def take_step(context, estimator, state, gradient, move, penalty=0.0):
     context.task_gradient[:, :2] = torch.tensor(gradient, dtype=torch.float64)
     context.total_gradient = context.task_gradient + penalty
     context.theta[:, :2] += torch.tensor(move, dtype=torch.float64)
-    estimator.observe(context, state)
+    StepSums(estimator.sums(context, state), context.theta).add(context)
+    if estimator.observe is not None and context.stage_step % estimator.observed_every == 0:
+        estimator.observe(context, state)
 
 
 STEPS = [((1.0, 2.0), (-0.1, -0.2)), ((0.5, -1.0), (-0.2, 0.1)), ((-2.0, 1.0), (-0.1, 0.3))]

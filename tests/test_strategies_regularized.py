@@ -110,7 +110,8 @@ def test_fixed_anchors_act_in_the_first_stage():
 def test_moving_anchors_do_nothing_in_the_first_stage():
     acts = Regularized(importance=PathIntegral()).at(0)
     assert not acts.penalises
-    assert acts.after_step is not None
+    assert acts.sums is not None
+    assert acts.trains
     assert Regularized().at(0).trains is False
 
 

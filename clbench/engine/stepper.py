@@ -14,6 +14,7 @@ from clbench.engine.lanes_context import LanesContext
 from clbench.engine.losses import batch_loss
 from clbench.engine.penalties import Penalties
 from clbench.engine.state import StageState
+from clbench.importance import StepSums
 
 
 class Stepper(ABC):
@@ -51,7 +52,11 @@ class EagerStepper(Stepper):
         if self.penalties is not None:
             context.total_gradient = torch.zeros_like(context.theta)
         shrinks = self.penalties is not None and self.penalties.decoupled
-        if self.acts.after_step or shrinks or self.factors is not None:
+        self.sums = None
+        if self.acts.sums is not None:
+            self.sums = StepSums(self.acts.sums(context, context.state), context.theta)
+        follows = self.sums is not None and self.sums.follow_path
+        if self.acts.after_step or follows or shrinks or self.factors is not None:
             context.before = torch.empty_like(context.theta)
         self.optimise = self._bound()
 
@@ -102,7 +107,9 @@ class EagerStepper(Stepper):
             torch.where(self.factors == 0, context.before, moved, out=context.theta)
         if self.penalties is not None:
             self.penalties.shrink()
-        if acts.after_step is not None:
+        if self.sums is not None:
+            self.sums.add(context)
+        if acts.after_step is not None and context.stage_step % acts.interval == 0:
             acts.after_step(context, state)
         return columns
 

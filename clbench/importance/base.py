@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clbench.context import Context, State
 from clbench.fields import Part
+from clbench.importance.step_sum import StepSum
 from clbench.streams.base import Stream
 
 
@@ -23,14 +24,23 @@ class Importance(Part, ABC):
 
     KEY: ClassVar[str] = "strategy.importance"
 
+    sums: ClassVar[Callable[..., tuple[StepSum, ...]] | None] = None
+    """`(context, state)` → what is summed over the steps of a stage, into tensors of the state.
+    Written by estimators that follow the training, and so act in the first stage too."""
+
     observe: ClassVar[Callable[..., None] | None] = None
-    """`(context, state)` looks at a step after it was taken, and changes the state's tensors in place.
-    Written by estimators that look at every step, and so act in the first stage too."""
+    """`(context, state)` looks back at the end of every interval of steps, after its last step was added to
+    the sums, and changes the state's tensors in place."""
 
     @property
     def accumulates(self) -> bool:
         """Whether Ω is a sum over tasks, whose terms may have an anchor each."""
         return True
+
+    @property
+    def observed_every(self) -> int:
+        """Steps of a stage between two calls of `observe`."""
+        return 1
 
     def fit_problems(self, stream: Stream) -> list[str]:
         """Return one line per field that does not fit a stream."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from clbench.context import Context
 from clbench.fields import choice, number
 from clbench.importance.base import Importance, column
+from clbench.importance.step_sum import StepSum
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,9 @@ class PathIntegral(Importance):
         """Return w = 0 and θ at the start of the first task."""
         return {"path": torch.zeros_like(context.theta), "origin": context.theta.clone()}
 
-    def observe(self, context: Context, state: dict[str, Tensor]) -> None:
-        """Add this step to w."""
-        if "si/step" not in context.scratch:
-            context.scratch["si/step"] = torch.empty_like(context.theta)
-        step = torch.sub(context.theta, context.theta_before, out=context.scratch["si/step"])
-        used = context.task_gradient if self.gradient == "unregularised" else context.total_gradient
-        state["path"].addcmul_(used, step, value=-1.0)
+    def sums(self, context: Context, state: dict[str, Tensor]) -> tuple[StepSum, ...]:
+        """Return w."""
+        return (StepSum(state["path"], "path", total=self.gradient == "regularised"),)
 
     def estimate(self, context: Context, state: dict[str, Tensor]) -> Tensor:
         """Return Ω_task, and begin the next task's integral."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from clbench.context import Context
 from clbench.fields import choice, count, number
 from clbench.importance.base import Importance, column
+from clbench.importance.step_sum import StepSum
 
 
 @dataclass(frozen=True)
@@ -59,24 +60,31 @@ class RWalk(Importance):
         zeros = {name: torch.zeros_like(context.theta) for name in names}
         return {**zeros, "origin": context.theta.clone()}
 
+    def sums(self, context: Context, state: dict[str, Tensor]) -> tuple[StepSum, ...]:
+        """Return F at the first step, Σ g² and ΔL."""
+        return (
+            StepSum(state["fisher"], "first_square"),
+            StepSum(state["squares"], "square"),
+            StepSum(state["path"], "path"),
+        )
+
+    @property
+    def observed_every(self) -> int:
+        """The interval."""
+        return self.interval
+
     def observe(self, context: Context, state: dict[str, Tensor]) -> None:
-        """Add this step to the sums; at the end of an interval update F and s_task."""
-        gradient = context.task_gradient
-        if context.step == 1:
-            state["fisher"].copy_(gradient.square())
-        state["squares"].addcmul_(gradient, gradient)
-        state["path"].addcmul_(gradient, context.theta - context.theta_before, value=-1.0)
-        if context.stage_step % self.interval == 0:
-            moved = context.theta - state["origin"]
-            length = moved.square_().mul_(state["fisher"]).mul_(0.5 if self.half else 1.0)
-            gained = state["path"] / length.add_(column(self.damping))
-            state["task_score"].add_(gained.clamp_(min=0))
-            rate = column(self.decay_rate)
-            state["fisher"].mul_(1 - rate).add_(state["squares"] * (rate / self.interval))
-            state["origin"].copy_(context.theta)
-            state["path"].zero_()
-            if self.window == "interval":
-                state["squares"].zero_()
+        """Update F and s_task, and begin the next interval's sums."""
+        moved = context.theta - state["origin"]
+        length = moved.square_().mul_(state["fisher"]).mul_(0.5 if self.half else 1.0)
+        gained = state["path"] / length.add_(column(self.damping))
+        state["task_score"].add_(gained.clamp_(min=0))
+        rate = column(self.decay_rate)
+        state["fisher"].mul_(1 - rate).add_(state["squares"] * (rate / self.interval))
+        state["origin"].copy_(context.theta)
+        state["path"].zero_()
+        if self.window == "interval":
+            state["squares"].zero_()
 
     def estimate(self, context: Context, state: dict[str, Tensor]) -> Tensor:
         """Return F + s, and begin the next task's sums."""

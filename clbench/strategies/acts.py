@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from torch import Tensor
 
 from clbench.context import Batch, Context, State
+from clbench.importance import StepSum
 from clbench.models.base import Layout
 from clbench.penalty import Pull
 
@@ -33,7 +34,10 @@ class Acts(NamedTuple):
         pulls: `(context, state)` → penalties as data, once a stage, whose gradients are closed forms.
         gradient: `(context, state, gradient)` changes the task gradient `[lane, padded]` in place, before the
             penalties' are added.
+        sums: `(context, state)` → what is summed over the steps, once a stage; steps are added to them when
+            they were taken.
         after_step: `(context, state)` looks at a step after it was taken, or changes θ in place.
+        interval: `after_step` is called at every step of the stage whose number, from 1, is a multiple.
         consolidate: `(context, state)` → the state after the stage has ended, before the next one begins.
         rates: `(layout)` → the factor on every element's step `[padded]`, 0 where frozen; None for all 1.
         tasks: whose training data the stage uses.
@@ -50,7 +54,9 @@ class Acts(NamedTuple):
     penalty: Callable[[Context, State, Tensor], Tensor] | None = None
     pulls: Callable[[Context, State], tuple[Pull, ...]] | None = None
     gradient: Callable[[Context, State, Tensor], None] | None = None
+    sums: Callable[[Context, State], tuple[StepSum, ...]] | None = None
     after_step: Callable[[Context, State], None] | None = None
+    interval: int = 1
     consolidate: Callable[[Context, State], State] | None = None
     rates: Callable[[Layout], Tensor | None] | None = None
     tasks: Tasks = "own"
@@ -71,12 +77,12 @@ class Acts(NamedTuple):
 
     @property
     def structure(self) -> tuple[object, ...]:
-        """What lanes of one program have in common: where it acts, and on which tasks."""
+        """What lanes of one program have in common: where it acts, how often, and on which tasks."""
         places = [getattr(self, place) is not None for place in PLACES]
-        return (*places, self.rates is not None, self.tasks, self.epoch, self.all_outputs)
+        return (*places, self.rates is not None, self.interval, self.tasks, self.epoch, self.all_outputs)
 
 
-PLACES = ("data", "batch", "loss", "penalty", "pulls", "gradient", "after_step", "consolidate")
+PLACES = ("data", "batch", "loss", "penalty", "pulls", "gradient", "sums", "after_step", "consolidate")
 """The functions that a strategy may have, in the order of a step."""
 
 TRAINING = (*PLACES[:-1], "rates")

@@ -58,6 +58,7 @@ class Strategy(Part, ABC):  # noqa: B024  every place has a default, so nothing 
     penalty: Place = None
     pulls: Place = None
     gradient: Place = None
+    sums: Place = None
     after_step: Place = None
     consolidate: Place = None
 

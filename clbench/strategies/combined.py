@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import gcd
 from typing import Any
 
 import torch
@@ -73,9 +74,11 @@ class Combined(Strategy):
             batch=_together(each, "batch", _only),
             loss=_together(each, "loss", _sum),
             penalty=_together(each, "penalty", _sum),
-            pulls=_together(each, "pulls", lambda given: tuple(chain(*given))),
+            pulls=_together(each, "pulls", _chained),
             gradient=_together(each, "gradient", list),
-            after_step=_together(each, "after_step", list),
+            sums=_together(each, "sums", _chained),
+            after_step=_after_step(each),
+            interval=gcd(*(acts.interval for acts in each if acts.after_step is not None)) or 1,
             consolidate=_consolidated(each),
             rates=_rates(each),
             tasks=chosen[0] if chosen else "own",
@@ -106,6 +109,24 @@ def _only(given: Iterable[Any]) -> Any:
 
 def _sum(given: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(given)).sum(0)
+
+
+def _chained(given: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
+    return tuple(chain(*given))
+
+
+def _after_step(each: Sequence[Acts]) -> Callable[[Context, State], None] | None:
+    """Return what calls every part's function at the end of its own interval."""
+    acting = [(index, acts.after_step, acts.interval) for index, acts in enumerate(each) if acts.after_step]
+    if not acting:
+        return None
+
+    def after_step(context: Context, state: State) -> None:
+        for index, act, interval in acting:
+            if context.stage_step % interval == 0:
+                act(context, _own(state, index))
+
+    return after_step
 
 
 def _consolidated(each: Sequence[Acts]) -> Callable[[Context, State], State] | None:

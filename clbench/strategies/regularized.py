@@ -130,7 +130,9 @@ class Regularized(Strategy):
         moves = self._moves_anchors() or not isinstance(self.importance, Ones)
         return Acts(
             pulls=self.pulls if holds else None,
+            sums=self.importance.sums,
             after_step=self.importance.observe,
+            interval=self.importance.observed_every,
             consolidate=self.consolidate if moves else None,
             rates=partial(rate_factors, groups=self.groups, stage=stage) if rated else None,
             shaped_by=None if holds else (*STATE, *RATES) if rated else STATE,
