@@ -53,7 +53,8 @@ def _problems_of(
     if isinstance(layout, list):
         found += layout
     else:
-        found += run.strategy.fit_problems(stream, layout) + heads_problems(run.training, layout, stream)
+        found += run.strategy.fit_problems(stream, layout)
+        found += heads_problems(run.training, layout, stream)
     found += _outputs_problems(run.training, stream)
     size, name = min((len(task.train), task.name) for task in stream.tasks)
     if run.training.batch_size > size:

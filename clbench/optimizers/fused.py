@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,22 @@ from torch import Tensor
 from clbench.fields import Part, number
 
 State = dict[str, Tensor]
+
+COUNT = "step"
+"""The name of the count of steps in an optimiser's state."""
+
+
+class Range(NamedTuple):
+    """Parameters `[start, stop)` of a lane's flat vector that are stepped by one count.
+
+    Args:
+        start, stop: places in the lane.
+        count: the key of the state's tensor `[lane]` that counts the steps, where the optimiser has a count.
+    """
+
+    start: int
+    stop: int
+    count: str = COUNT
 
 
 def _fused(name: str) -> Callable[..., None]:
@@ -37,7 +53,11 @@ class Optimizer(Part, ABC):
 
     @abstractmethod
     def init(self, theta: Tensor) -> State:
-        """Return the state before the first step, tensors with a leading lane dimension."""
+        """Return the state before the first step: tensors of the shape of θ, and `[lane]`."""
+
+    def ranges(self, padded: int) -> tuple[Range, ...]:
+        """Return what of a lane of so many entries is stepped, and by which count."""
+        return (Range(0, padded),)
 
     @abstractmethod
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
@@ -63,8 +83,8 @@ class SGD(Optimizer):
     reset: bool = False
 
     def init(self, theta: Tensor) -> State:
-        """Return the momentum buffer and the count of steps."""
-        return {"momentum": torch.zeros_like(theta), "step": _zeros(theta)} if self.momentum else {}
+        """Return the momentum buffer."""
+        return {"momentum": torch.zeros_like(theta)} if self.momentum else {}
 
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return the step, by `torch._fused_sgd_`."""
@@ -107,11 +127,11 @@ class Adam(Optimizer):
 
     def init(self, theta: Tensor) -> State:
         """Return the two moments and the count of steps."""
-        return {"first": torch.zeros_like(theta), "second": torch.zeros_like(theta), "step": _zeros(theta)}
+        return {"first": torch.zeros_like(theta), "second": torch.zeros_like(theta), COUNT: _zeros(theta)}
 
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return the step, by torch's fused kernel."""
-        kernel, count = type(self).KERNEL, state["step"]
+        kernel, count = type(self).KERNEL, state[COUNT]
         lists = ([theta], [gradient], [state["first"]], [state["second"]], [], [count[0]])
         options = {
             "lr": self.lr,
@@ -171,11 +191,11 @@ class Adagrad(Optimizer):
 
     def init(self, theta: Tensor) -> State:
         """Return the sum of squares and the count of steps."""
-        return {"sum": torch.zeros_like(theta), "step": _zeros(theta)}
+        return {"sum": torch.zeros_like(theta), COUNT: _zeros(theta)}
 
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return the step, elementwise where no fused kernel exists (CUDA)."""
-        total, count = state["sum"], state["step"]
+        total, count = state["sum"], state[COUNT]
 
         def step() -> None:
             count.add_(1)

@@ -1,16 +1,18 @@
-"""An optimiser with one state for all parameters, and one more for every head of the output layer."""
+"""An optimiser with one state for all parameters, that counts the steps of every head apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, groupby, pairwise
+from operator import attrgetter
 
-import torch
 from torch import Tensor
 
 from clbench.config import Training
-from clbench.models.base import ALIGNMENT, Layout
-from clbench.optimizers.fused import Optimizer, State
+from clbench.models.base import Layout
+from clbench.models.buffers import padded
+from clbench.optimizers.fused import COUNT, Optimizer, Range, State
 from clbench.streams.base import Stream
 
 HEAD = ("head.weight", "head.bias")
@@ -19,7 +21,7 @@ HEAD = ("head.weight", "head.bias")
 
 @dataclass(frozen=True)
 class Head:
-    """The outputs `[low, high)` of the output layer, as a tensor of their own.
+    """The outputs `[low, high)` of the output layer, whose steps are counted apart.
 
     Args:
         outputs: low and high.
@@ -30,42 +32,18 @@ class Head:
     places: tuple[tuple[int, int], ...]
 
     @property
-    def name(self) -> str:
-        """What its state is called."""
-        return f"head-{self.outputs[0]}-{self.outputs[1]}"
-
-    def take(self, flat: Tensor) -> Tensor:
-        """Return a copy of the head's part of `flat` `[lane, padded]`, padded as lanes are."""
-        size = sum(stop - start for start, stop in self.places)
-        found = torch.zeros(flat.shape[0], -(-size // ALIGNMENT) * ALIGNMENT, device=flat.device)
-        self.copy(flat, found)
-        return found
-
-    def copy(self, flat: Tensor, head: Tensor) -> None:
-        """Overwrite `head` with its part of `flat`."""
-        for place, own in self._pairs():
-            head[:, own] = flat[:, place]
-
-    def put(self, head: Tensor, flat: Tensor) -> None:
-        """Overwrite the head's part of `flat`."""
-        for place, own in self._pairs():
-            flat[:, place] = head[:, own]
-
-    def _pairs(self) -> list[tuple[slice, slice]]:
-        pairs, begin = [], 0
-        for start, stop in self.places:
-            pairs.append((slice(start, stop), slice(begin, begin + stop - start)))
-            begin += stop - start
-        return pairs
+    def suffix(self) -> str:
+        """What follows the name of what is kept for this head alone."""
+        return f"/head-{self.outputs[0]}-{self.outputs[1]}"
 
 
 @dataclass(frozen=True)
 class SeparateHeads:
-    """An optimiser whose step of the whole layer is undone on the heads; each in use takes its own instead.
+    """An optimiser that takes the step of every head in use by a count of its own, and none of an idle one.
 
     Args:
         optimizer: what takes the steps.
-        heads: all of them.
+        heads: all of them; no two share an output.
         used: outputs of those that a gradient reaches, even if it is zero.
     """
 
@@ -74,38 +52,68 @@ class SeparateHeads:
     used: frozenset[tuple[int, int]]
 
     def init(self, theta: Tensor) -> State:
-        """Return fresh state, of the heads under `<head>/…`."""
+        """Return fresh state: what is `[lane]` once more for every head, under `<key>/head-<low>-<high>`."""
         found = self.optimizer.init(theta)
+        counts = {key: value for key, value in found.items() if value.dim() == 1}
         for head in self.heads:
-            own = self.optimizer.init(head.take(theta))
-            found |= {f"{head.name}/{key}": value for key, value in own.items()}
+            found |= {key + head.suffix: value.clone() for key, value in counts.items()}
         return found
+
+    def ranges(self, padded: int) -> tuple[Range, ...]:
+        """Return what is stepped, first what belongs to no head; see `Optimizer.ranges`."""
+        edges = [0, *chain(*sorted(chain(*(head.places for head in self.heads)))), padded]
+        shared = [
+            Range(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop
+        ]
+        used = [head for head in self.heads if head.outputs in self.used]
+        own = [Range(*place, COUNT + head.suffix) for head in used for place in head.places]
+        return (*shared, *own)
 
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return a function that takes one step; see `Optimizer.bind`."""
-        whole = self.optimizer.bind(theta, gradient, state)
-        parts = []
-        for head in self.heads:
-            own_theta, own_gradient, prefix = head.take(theta), head.take(gradient), f"{head.name}/"
-            own = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
-            step = self.optimizer.bind(own_theta, own_gradient, own) if head.outputs in self.used else None
-            parts.append((head, own_theta, own_gradient, step))
+        parts = groupby(self.ranges(theta.shape[1]), attrgetter("count"))
+        steps = [self._bound(count, list(ranges), theta, gradient, state) for count, ranges in parts]
 
         def step_all() -> None:
-            for head, own_theta, own_gradient, _ in parts:
-                head.copy(theta, own_theta)
-                head.copy(gradient, own_gradient)
-            whole()
-            for head, own_theta, _, step in parts:
-                if step is not None:
-                    step()
-                head.put(own_theta, theta)
+            for step in steps:
+                step()
 
         return step_all
 
+    def _bound(
+        self, count: str, ranges: Sequence[Range], theta: Tensor, gradient: Tensor, state: State
+    ) -> Callable[[], None]:
+        """Return the step of what has one count, on copies that lie together as the kernels need it."""
+        suffix = count.removeprefix(COUNT)
+        counts = {key.removesuffix(suffix): value for key, value in state.items() if key.endswith(suffix)}
+        moments = {key: value for key, value in state.items() if value.dim() == 2}
+        vectors = [gradient, theta, *moments.values()]
+        ends = list(accumulate((part.stop - part.start for part in ranges), initial=0))
+        copies = [theta.new_zeros(theta.shape[0], padded(ends[-1])) for _ in vectors]
+        step = self.optimizer.bind(copies[1], copies[0], counts | dict(zip(moments, copies[2:], strict=True)))
+        places = [
+            (slice(part.start, part.stop), slice(*own))
+            for part, own in zip(ranges, pairwise(ends), strict=True)
+        ]
+        pairs = [
+            (vector[:, place], copy[:, own])
+            for vector, copy in zip(vectors, copies, strict=True)
+            for place, own in places
+        ]
+        changed = pairs[len(places) :]  # all but the gradient's
+
+        def step_ranges() -> None:
+            for whole, copy in pairs:
+                copy.copy_(whole)
+            step()
+            for whole, copy in changed:
+                whole.copy_(copy)
+
+        return step_ranges
+
 
 def heads_of(training: Training, layout: Layout, stream: Stream) -> tuple[Head, ...]:
-    """Return the heads with an optimiser's state of their own; none where they are slices of one layer."""
+    """Return the heads whose steps an optimiser counts apart; none where they are slices of one layer."""
     if training.heads == "sliced" or stream.scenario != "task":
         return ()
     shapes = {parameter.name: parameter.shape for parameter in layout.parameters}
@@ -113,18 +121,25 @@ def heads_of(training: Training, layout: Layout, stream: Stream) -> tuple[Head, 
     for name, place in layout.slices().items():
         if name in HEAD:
             rows.append((place.start, (place.stop - place.start) // shapes[name][0]))
-    ranges = dict.fromkeys(task.outputs for task in stream.tasks)
     return tuple(
         Head((low, high), tuple((start + low * row, start + high * row) for start, row in rows))
-        for low, high in ranges
+        for low, high in dict.fromkeys(task.outputs for task in stream.tasks)
     )
 
 
-def heads_problems(training: Training, layout: Layout, stream: Stream) -> list[str]:
-    """Return a line when separate heads are asked for of a model without an output layer of that name."""
-    if training.heads != "sliced" and stream.scenario == "task" and HEAD[0] not in layout.slices():
-        return [
-            f"Separate heads need an output layer named head; got training.heads={training.heads} with a "
-            f"model of {', '.join(layout.slices())}. Use training.heads=sliced."
-        ]
-    return []
+def heads_problems(training: Training, layout: Layout, stream: Stream) -> Iterator[str]:
+    """Yield a line where separate heads are asked for but the model, or the stream, has no heads apart."""
+    if training.heads == "sliced" or stream.scenario != "task":
+        return
+    asked = f"got training.heads={training.heads} with"
+    if HEAD[0] not in layout.slices():
+        yield (
+            f"Separate heads need an output layer named head; {asked} a model of "
+            f"{', '.join(layout.slices())}. Use training.heads=sliced."
+        )
+    for (low, high), (start, stop) in pairwise(sorted({task.outputs for task in stream.tasks})):
+        if start < high:
+            yield (
+                f"Separate heads share no output; {asked} tasks of the outputs {low} to {high - 1} and "
+                f"{start} to {stop - 1}. Use training.heads=sliced."
+            )
