@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "clbench"
 
 LAYERS = (
     ("errors", "field_types", "fields", "config", "execution", "sources", "digests", "scores"),
+    ("kernels",),
     ("lanes", "streams"),
     ("models", "optimizers"),
     ("context",),

@@ -1,9 +1,9 @@
 """How the kernels are compiled, and where their machine code is kept.
 
-Kernels see memory as addresses, counts and strides, as C does: so each is compiled by itself and called by its
-name, and none is compiled again inside of another. What is kept belongs to the sources of all: it lies in a
-folder named by their digest, beside the sources or, where that can't be written, in the user's cache folder.
-numba adds the processor and its own version.
+Kernels see memory as addresses, counts and strides, as C does: so each is compiled by itself and called by
+its name, and none is compiled again inside of another. What is kept belongs to the sources of all: it lies in
+a folder named by their digest, beside the sources or, where that can't be written, in the user's cache
+folder. numba adds the processor and its own version.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def kernel(function: Callable[..., Any]) -> Kernel:
 class Kernel(types.ExternalFunction):
     """A function in machine code: other kernels call it by its name, Python by `python`.
 
-    Its arguments are integers (addresses, counts, strides) and floats in single precision, by its annotations.
+    By its annotations its arguments are integers (addresses, counts, strides) and floats in single precision.
     While it runs the interpreter is free for other threads.
     """
 

@@ -1,7 +1,7 @@
 """A chain of dense layers, forward and backward, for one lane.
 
-A layer is a = f(W x + b) with W `[out, in]` as it lies in θ. Activations and errors are `[feature, sample]`, so
-that the vectors run along the batch in both products with W; the product for ∂W has the batch as its inner
+A layer is a = f(W x + b) with W `[out, in]` as it lies in θ. Activations and errors are `[feature, sample]`,
+so that the vectors run along the batch in both products with W; the product for ∂W has the batch as its inner
 dimension and takes the activations transposed. Rows are rounded up to whole vectors of samples; errors are 0
 beyond the batch, and what activations are there reaches nothing.
 """
@@ -21,13 +21,14 @@ from clbench.kernels.team import meet, share
 from clbench.kernels.vectors import WIDTH, sum_vectors
 
 LAYERS, ACTIVATION, SAMPLES, ROOM = range(4)
-"""The first row of a chain's table: how many layers; the activation after all but the last; the floats from row
-to row of activations (the largest batch, in whole vectors); the floats that a lane's pass needs."""
+"""The first row of a chain's table: how many layers; the activation after all but the last; the floats from
+row to row of activations (the largest batch, in whole vectors); the floats that a lane's pass needs."""
 
-INPUTS, OUTPUTS, WEIGHT, BIASES, LEARNS_WEIGHT, LEARNS_BIAS, INPUT, TURNED, BEFORE, AFTER, ERRORS = range(11)
-"""A row for each layer: its shape; where weight and biases begin in θ (−1: no biases); whether each is trained;
-where in the room its input lies as `[feature, sample]` and as `[sample, feature]`, what its activation is given
-and gives, and ∂loss/∂(before)."""
+INPUTS, OUTPUTS, WEIGHT, BIASES, LEARNS_WEIGHT, LEARNS_BIAS = range(6)
+INPUT, TURNED, BEFORE, AFTER, ERRORS = range(6, 11)
+"""A row for each layer: its shape; where weight and biases begin in θ (−1: no biases); whether each is
+trained; where in the room its input lies as `[feature, sample]` and as `[sample, feature]`, what its
+activation is given and gives, and ∂loss/∂(before)."""
 
 COLUMNS = 11
 

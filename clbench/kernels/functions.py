@@ -12,7 +12,9 @@ import numpy as np
 
 from clbench.kernels.compiler import inline
 
-_LOG2_E, _LN2_HIGH, _LN2_LOW = (np.float32(value) for value in (1.44269504088896341, 0.693359375, -2.12194440e-4))
+_LOG2_E, _LN2_HIGH, _LN2_LOW = (
+    np.float32(value) for value in (1.44269504088896341, 0.693359375, -2.12194440e-4)
+)
 _EXP = tuple(
     np.float32(value)
     for value in (

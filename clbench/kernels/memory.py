@@ -13,7 +13,7 @@ from clbench.kernels.compiler import inline
 
 def _pointer(kind: Any) -> Any:
     @intrinsic
-    def pointer(typing, address):  # noqa: ANN001, ANN202
+    def pointer(typing, address):
         """Return the address as a pointer."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

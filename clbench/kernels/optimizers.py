@@ -11,7 +11,7 @@ from clbench.kernels.memory import doubles, floats
 
 SGD, ADAM, ADAMW, ADAGRAD = range(4)
 NUMBERS = 5
-"""What an optimiser's lane has in float64: lr, β₁ (SGD: momentum; Adagrad: decay of lr), β₂, ε, weight decay."""
+"""What a lane has in float64: lr, β₁ (SGD: momentum; Adagrad: decay of lr), β₂, ε, weight decay."""
 
 _ZERO = np.float32(0)
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from clbench.kernels.compiler import kernel
+from clbench.kernels.compiler import inline, kernel
 from clbench.kernels.vectors import (
     REGISTERS,
     WIDTH,
@@ -34,20 +33,20 @@ from clbench.kernels.vectors import (
 ROWS = 6 if REGISTERS == 16 else 8
 """Rows of the largest tile: with two vectors a row they leave room for the factors."""
 
-INNER = 400
-"""Entries of the inner dimension that are gone through at a time: the right factor's stay in the nearest cache."""
+INNER = 3072 // WIDTH
+"""Inner steps that are taken at a time: so much of the right factor stays in the nearest cache."""
 
 ZERO, BIAS, OUT = 0, 1, 2
 """What a product is added to: nothing, one number a row, or what stands in the result."""
 
 
 def _tile(rows: int, vectors: int) -> Any:
-    """Return the function that takes the product for a tile; one vector wide it takes any number of columns."""
+    """Return the function for a tile; one vector wide it takes any number of columns up to that."""
 
     @intrinsic
-    def tile(  # noqa: ANN202
-        typing,  # noqa: ANN001
-        left, left_row, left_column, right, right_row, out, out_row, inner, columns, begin, bias, relu,  # noqa: ANN001
+    def tile(
+        typing,
+        left, left_row, left_column, right, right_row, out, out_row, inner, columns, begin, bias, relu,
     ):  # fmt: skip
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             (left, left_row, left_column, right, right_row,
@@ -60,10 +59,10 @@ def _tile(rows: int, vectors: int) -> Any:
             def vectors_at(address: Any) -> list[Any]:
                 return [at(builder, address, number(WIDTH * part)) for part in range(vectors)]
 
-            outs = [
-                vectors_at(at(builder, out, builder.mul(out_row, number(row)))) for row in range(rows)
+            outs = [vectors_at(at(builder, out, builder.mul(out_row, number(row)))) for row in range(rows)]
+            sums = [
+                [cgutils.alloca_once_value(builder, zeros()) for _ in range(vectors)] for _ in range(rows)
             ]
-            sums = [[cgutils.alloca_once_value(builder, zeros()) for _ in range(vectors)] for _ in range(rows)]
             for each in (each for row in sums for each in row):
                 builder.store(zeros(), each)
             with builder.if_then(builder.icmp_signed("==", begin, number(BIAS))):
@@ -99,7 +98,20 @@ def _tile(rows: int, vectors: int) -> Any:
                         write_masked(builder, builder.load(each), address, mask)
             return context.get_dummy_value()
 
-        kinds = (left, left_row, left_column, right, right_row, out, out_row, inner, columns, begin, bias, relu)
+        kinds = (
+            left,
+            left_row,
+            left_column,
+            right,
+            right_row,
+            out,
+            out_row,
+            inner,
+            columns,
+            begin,
+            bias,
+            relu,
+        )
         return types.void(*kinds), generate
 
     return tile
@@ -107,6 +119,43 @@ def _tile(rows: int, vectors: int) -> Any:
 
 _TILES = [[_tile(rows, vectors) for rows in (ROWS, 4, 2, 1)] for vectors in (2, 1)]
 (_large, _middle, _pair, _row), (_large_edge, _middle_edge, _pair_edge, _row_edge) = _TILES
+
+
+@inline
+def _multiply_rows(rows, columns, left, right, right_row, out, how):
+    """Write a tile of at most two vectors of columns, and return how many rows it has."""
+    if columns == 2 * WIDTH:
+        whole = (*left, right, right_row, *out, columns, *how)
+        if rows >= ROWS:
+            _large(*whole)
+        elif rows >= 4:
+            _middle(*whole)
+        elif rows >= 2:
+            _pair(*whole)
+        else:
+            _row(*whole)
+    else:
+        start, out_row, inner = out
+        for column in range(0, columns, WIDTH):
+            edge = (
+                *left,
+                right + 4 * column,
+                right_row,
+                start + 4 * column,
+                out_row,
+                inner,
+                columns - column,
+                *how,
+            )
+            if rows >= ROWS:
+                _large_edge(*edge)
+            elif rows >= 4:
+                _middle_edge(*edge)
+            elif rows >= 2:
+                _pair_edge(*edge)
+            else:
+                _row_edge(*edge)
+    return ROWS if rows >= ROWS else 4 if rows >= 4 else 2 if rows >= 2 else 1
 
 
 @kernel
@@ -126,38 +175,16 @@ def multiply(
         bias: address of one float for each row of the result.
         relu: whether what is negative becomes 0.
     """
-    done = 0
-    while True:
-        part = min(inner - done, INNER)
-        last = done + part == inner
-        start = OUT if done else begin
-        positive = relu if last else 0
+    for done in range(0, max(inner, 1), INNER):
+        part, last = min(inner - done, INNER), done + INNER >= inner
+        begins, positive = OUT if done else begin, relu if last else 0
         for column in range(0, columns, 2 * WIDTH):
-            a, b = left + 4 * done * left_column, right + 4 * (done * right_row + column)
-            c, bias_at, row, count = out + 4 * column, bias, 0, min(columns - column, 2 * WIDTH)
+            row = 0
             while row < rows:
-                left_over = rows - row
-                tile = ROWS if left_over >= ROWS else 4 if left_over >= 4 else 2 if left_over >= 2 else 1
-                if count == 2 * WIDTH:
-                    if tile == ROWS:
-                        _large(a, left_row, left_column, b, right_row, c, out_row, part, count, start, bias_at, positive)
-                    elif tile == 4:
-                        _middle(a, left_row, left_column, b, right_row, c, out_row, part, count, start, bias_at, positive)
-                    elif tile == 2:
-                        _pair(a, left_row, left_column, b, right_row, c, out_row, part, count, start, bias_at, positive)
-                    else:
-                        _row(a, left_row, left_column, b, right_row, c, out_row, part, count, start, bias_at, positive)
-                else:
-                    for edge in range(0, count, WIDTH):
-                        if tile == ROWS:
-                            _large_edge(a, left_row, left_column, b + 4 * edge, right_row, c + 4 * edge, out_row, part, count - edge, start, bias_at, positive)
-                        elif tile == 4:
-                            _middle_edge(a, left_row, left_column, b + 4 * edge, right_row, c + 4 * edge, out_row, part, count - edge, start, bias_at, positive)
-                        elif tile == 2:
-                            _pair_edge(a, left_row, left_column, b + 4 * edge, right_row, c + 4 * edge, out_row, part, count - edge, start, bias_at, positive)
-                        else:
-                            _row_edge(a, left_row, left_column, b + 4 * edge, right_row, c + 4 * edge, out_row, part, count - edge, start, bias_at, positive)
-                a, c, bias_at, row = a + 4 * tile * left_row, c + 4 * tile * out_row, bias_at + 4 * tile, row + tile
-        done += part
-        if last:
-            break
+                place = (left + 4 * (row * left_row + done * left_column), left_row, left_column)
+                tile = (out + 4 * (row * out_row + column), out_row, part)
+                how = (begins, bias + 4 * row, positive)
+                factor = right + 4 * (done * right_row + column)
+                row += _multiply_rows(
+                    rows - row, min(columns - column, 2 * WIDTH), place, factor, right_row, tile, how
+                )

@@ -37,7 +37,14 @@ def length(count: int, theta: int, anchor: int, weight: int, weight_stride: int)
 
 @kernel
 def add_pull(
-    distance: int, count: int, theta: int, anchor: int, weight: int, weight_stride: int, inverse: float, total: int
+    distance: int,
+    count: int,
+    theta: int,
+    anchor: int,
+    weight: int,
+    weight_stride: int,
+    inverse: float,
+    total: int,
 ) -> None:
     """Add a pull's gradient to `total`.
 

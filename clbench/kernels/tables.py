@@ -1,30 +1,99 @@
-"""What steps are about, as tables of addresses and counts, int64: of a program, its lanes and what acts on them.
-
-An address of 0 stands for what is not there.
-"""
+"""What steps are about, as rows of addresses and counts, int64; 0 stands for what is not there."""
 
 from __future__ import annotations
 
-(
-    PADDED, OPTIMIZER, RANGES, RANGE_COUNT, RATES, TENSORS, TENSOR_COUNT, TERMS, TERM_COUNT, DECAY_STRIDE, DECOUPLED,
-    SCALES, CHAIN, ROOM, FEATURES, POOL, LOSS, STARTS, MASKS, NUMBERS_OUT, LABELS, TASKS, SHARES, ROWS_OUT,
-) = range(24)  # fmt: skip
-"""A program: floats of a lane; code of the optimiser; what it steps (table `[range, 3]`: start, stop, which count);
-factors on the steps; tensors (table `[tensor, 2]`: start, stop); terms of the pulls (table `[term, 3]`: distance,
-decoupled, stride of the weight); stride of the decoupled pulls' rates, and whether there are such pulls; scratch
-for norms `[member, term, tensor]`; the chain and its room; features and samples of the stream; code of the loss; what is
-added to the labels `[task]`; masks `[task, output]`; and scratch of a batch: targets `[sample, output]`, labels, tasks,
-weights, and two rows of the room."""
+from enum import IntEnum, auto
 
-PROGRAM = 24
 
-(
-    THETA, GRADIENT, TOTAL, PREVIOUS, FIRST, SECOND, COUNTS, NUMBERS, PATH, TOTAL_PATH, SQUARES, FIRST_SQUARES, DECAYS,
-    ADDRESSES, WEIGHTS, INPUTS, TARGETS, ORDERS, PULLS, FOUND,
-) = range(20)  # fmt: skip
-"""A lane: its parameters, their gradient, what the optimiser is given, θ before the step, moments, counts of steps
-(float32), numbers of the optimiser (float64); sums over steps; rates of decoupled pulls; addresses and weights of its
-samples, batch after batch; inputs, targets and orders of the features of its stream; its pulls (table `[term, 2]`:
-anchor, weight); where its task loss goes (float64)."""
+class Program(IntEnum):
+    """A row for all lanes."""
 
-LANE = 20
+    PADDED = 0
+    "floats of a lane"
+    OPTIMIZER = auto()
+    "its code"
+    RANGES = auto()
+    "what it steps, `[range, 3]`: start, stop, which count"
+    RANGE_COUNT = auto()
+    RATES = auto()
+    "factors on the steps, `[padded]`"
+    TENSORS = auto()
+    "`[tensor, 2]`: start, stop"
+    TENSOR_COUNT = auto()
+    TERMS = auto()
+    "what pulls, `[term, 3]`: distance, whether decoupled, stride of the weight"
+    TERM_COUNT = auto()
+    DECOUPLED = auto()
+    "whether any is"
+    DECAY_STRIDE = auto()
+    "of the rates of decoupled pulls"
+    SCALES = auto()
+    "scratch of norms, `[member, term, tensor]`"
+    CHAIN = auto()
+    "the network, see `dense`"
+    ROOM = auto()
+    "what its pass needs"
+    FEATURES = auto()
+    "of a sample"
+    POOL = auto()
+    "samples of a stream"
+    LOSS = auto()
+    "its code"
+    STARTS = auto()
+    "what is added to the labels, int64 `[task]`"
+    MASKS = auto()
+    "0 or −∞, `[task, output]`"
+    BATCH_TARGETS = auto()
+    "scratch of a batch: targets `[sample, output]`"
+    BATCH_LABELS = auto()
+    "the same in a classification, int64 `[sample]`"
+    BATCH_TASKS = auto()
+    "int64 `[sample]`"
+    BATCH_WEIGHTS = auto()
+    "`[sample]`"
+    BATCH_ROWS = auto()
+    "`[2, room]`"
+
+
+class Lane(IntEnum):
+    """A row for every lane; vectors are `[padded]`."""
+
+    THETA = 0
+    GRADIENT = auto()
+    "of the task loss"
+    TOTAL = auto()
+    "what the optimiser is given"
+    PREVIOUS = auto()
+    "θ before a step"
+    FIRST = auto()
+    "moments, see the optimiser"
+    SECOND = auto()
+    COUNTS = auto()
+    "of steps taken, float32 `[count]`"
+    NUMBERS = auto()
+    "of the optimiser, float64"
+    PATH = auto()
+    "sums over steps"
+    TOTAL_PATH = auto()
+    SQUARES = auto()
+    FIRST_SQUARES = auto()
+    DECAYS = auto()
+    "rates of decoupled pulls, `[padded]` or one"
+    ADDRESSES = auto()
+    "of its samples, batch after batch, int64"
+    WEIGHTS = auto()
+    "of its samples in the loss"
+    INPUTS = auto()
+    "of its stream, `[pool, features]`"
+    TARGETS = auto()
+    "of its stream, float32 `[pool, output]` or int64 `[pool]`"
+    ORDERS = auto()
+    "of the features in its stream, int64 `[task, features]`"
+    PULLS = auto()
+    "`[term, 2]`: anchor, weight"
+    FOUND = auto()
+    "where its task loss goes, float64"
+
+
+PROGRAM, LANE = len(Program), len(Lane)
+"""Columns of each."""

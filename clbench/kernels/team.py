@@ -17,7 +17,7 @@ PATIENCE = 2000
 
 
 @intrinsic
-def _arrive(typing, meeting):  # noqa: ANN001, ANN202
+def _arrive(typing, meeting):
     """Add 1 to the number at `meeting` and return what it was."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -28,7 +28,7 @@ def _arrive(typing, meeting):  # noqa: ANN001, ANN202
 
 
 @intrinsic
-def _arrived(typing, meeting):  # noqa: ANN001, ANN202
+def _arrived(typing, meeting):
     """Return the number at `meeting`, as other threads have left it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -39,7 +39,7 @@ def _arrived(typing, meeting):  # noqa: ANN001, ANN202
 
 
 @intrinsic
-def _give_way(typing):  # noqa: ANN001, ANN202
+def _give_way(typing):
     """Let another thread have the core."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

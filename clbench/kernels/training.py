@@ -1,4 +1,4 @@
-"""Whole steps of lanes, one lane after another: batch, forward, errors, backward, penalties, optimiser, sums."""
+"""Whole steps of lanes, one lane after another: batch, forward, errors, backward, update."""
 
 from __future__ import annotations
 
@@ -9,45 +9,30 @@ from clbench.kernels.dense import AFTER, ERRORS, LAYERS, OUTPUTS, SAMPLES, TURNE
 from clbench.kernels.losses import MSE, cross_entropy_errors, squared_errors
 from clbench.kernels.memory import doubles, floats, integers
 from clbench.kernels.movement import gather, whole_vectors
-from clbench.kernels.tables import (
-    ADDRESSES,
-    CHAIN,
-    FEATURES,
-    FOUND,
-    GRADIENT,
-    INPUTS,
-    LABELS,
-    LANE,
-    LOSS,
-    MASKS,
-    NUMBERS_OUT,
-    ORDERS,
-    POOL,
-    PROGRAM,
-    ROOM,
-    ROWS_OUT,
-    SHARES,
-    STARTS,
-    TARGETS,
-    TASKS,
-    THETA,
-    WEIGHTS,
-)
+from clbench.kernels.tables import LANE, PROGRAM, Lane, Program
 from clbench.kernels.team import meet, share
 from clbench.kernels.update import update
 
 
 @kernel
 def _take_step(
-    program: int, lane: int, start: int, stop: int, step: int, begins: int, member: int, size: int, meeting: int
+    program: int,
+    lane: int,
+    start: int,
+    stop: int,
+    step: int,
+    begins: int,
+    member: int,
+    size: int,
+    meeting: int,
 ) -> None:
     job, row, batch = integers(program, PROGRAM), integers(lane, LANE), stop - start
-    chain, room, theta, gradient = job[CHAIN], job[ROOM], row[THETA], row[GRADIENT]
+    chain, room, theta, gradient = job[Program.CHAIN], job[Program.ROOM], row[Lane.THETA], row[Lane.GRADIENT]
     _gather_batch(job, row, start, batch, member, size)
     meet(meeting, size)
     forward(chain, room, theta, batch, member, size, meeting)
     if member == 0:
-        doubles(row[FOUND], 1)[0] = _write_errors(job, row, start, batch)
+        doubles(row[Lane.FOUND], 1)[0] = _write_errors(job, row, start, batch)
     meet(meeting, size)
     backward(chain, room, theta, gradient, batch, member, size, meeting)
     meet(meeting, size)
@@ -57,7 +42,15 @@ def _take_step(
 
 @kernel
 def train_lanes(
-    program: int, lanes: int, count: int, ends: int, steps: int, taken: int, member: int, size: int, meeting: int
+    program: int,
+    lanes: int,
+    count: int,
+    ends: int,
+    steps: int,
+    taken: int,
+    member: int,
+    size: int,
+    meeting: int,
 ) -> None:
     """Take some steps of lanes.
 
@@ -74,18 +67,27 @@ def train_lanes(
     for number in range(count):
         lane = lanes + 8 * LANE * number
         for step in range(steps):
-            _take_step(program, lane, end[step], end[step + 1], step, int(taken + step == 0), member, size, meeting)
+            _take_step(
+                program, lane, end[step], end[step + 1], step, int(taken + step == 0), member, size, meeting
+            )
 
 
 @inline
 def _gather_batch(job, row, start, batch, member, size):
     """Copy a batch's inputs to the first layer, and with the first member its targets, tasks and weights."""
-    width = whole_vectors(job[FEATURES])
-    turned = job[ROOM] + 4 * layer_of(job[CHAIN], 0)[TURNED]
+    width = whole_vectors(job[Program.FEATURES])
+    turned = job[Program.ROOM] + 4 * layer_of(job[Program.CHAIN], 0)[TURNED]
     first, last = share(batch, member, size, 1)
-    addresses = row[ADDRESSES] + 8 * (start + first)
+    addresses = row[Lane.ADDRESSES] + 8 * (start + first)
     gather(
-        last - first, job[FEATURES], addresses, job[POOL], row[INPUTS], row[ORDERS], turned + 4 * first * width, width
+        last - first,
+        job[Program.FEATURES],
+        addresses,
+        job[Program.POOL],
+        row[Lane.INPUTS],
+        row[Lane.ORDERS],
+        turned + 4 * first * width,
+        width,
     )
     if member == 0:
         _gather_targets(job, row, start, batch)
@@ -93,22 +95,27 @@ def _gather_batch(job, row, start, batch, member, size):
 
 @inline
 def _gather_targets(job, row, start, batch):
-    address, task = integers(row[ADDRESSES] + 8 * start, batch), integers(job[TASKS], batch)
-    weight = floats(job[SHARES], batch)
-    outputs = layer_of(job[CHAIN], integers(job[CHAIN], 1)[LAYERS] - 1)[OUTPUTS]
+    address, task = (
+        integers(row[Lane.ADDRESSES] + 8 * start, batch),
+        integers(job[Program.BATCH_TASKS], batch),
+    )
+    weight = floats(job[Program.BATCH_WEIGHTS], batch)
+    outputs = layer_of(job[Program.CHAIN], integers(job[Program.CHAIN], 1)[LAYERS] - 1)[OUTPUTS]
     for place in range(batch):
-        task[place] = address[place] // job[POOL]
-        sample = address[place] - task[place] * job[POOL]
-        if job[LOSS] == MSE:
-            wanted = floats(job[NUMBERS_OUT] + 4 * place * outputs, outputs)
-            given = floats(row[TARGETS] + 4 * sample * outputs, outputs)
+        task[place] = address[place] // job[Program.POOL]
+        sample = address[place] - task[place] * job[Program.POOL]
+        if job[Program.LOSS] == MSE:
+            wanted = floats(job[Program.BATCH_TARGETS] + 4 * place * outputs, outputs)
+            given = floats(row[Lane.TARGETS] + 4 * sample * outputs, outputs)
             for output in range(outputs):
                 wanted[output] = given[output]
         else:
-            begin = integers(job[STARTS] + 8 * task[place], 1)[0]
-            integers(job[LABELS], batch)[place] = integers(row[TARGETS] + 8 * sample, 1)[0] + begin
-        if row[WEIGHTS]:
-            weight[place] = floats(row[WEIGHTS] + 4 * (start + place), 1)[0]
+            begin = integers(job[Program.STARTS] + 8 * task[place], 1)[0]
+            integers(job[Program.BATCH_LABELS], batch)[place] = (
+                integers(row[Lane.TARGETS] + 8 * sample, 1)[0] + begin
+            )
+        if row[Lane.WEIGHTS]:
+            weight[place] = floats(row[Lane.WEIGHTS] + 4 * (start + place), 1)[0]
         else:
             weight[place] = np.float32(1.0 / batch)
 
@@ -116,14 +123,28 @@ def _gather_targets(job, row, start, batch):
 @inline
 def _write_errors(job, row, start, batch):
     """Write the errors on the outputs and return the task loss."""
-    head = integers(job[CHAIN], 4)
-    last = layer_of(job[CHAIN], head[LAYERS] - 1)
-    outputs, errors = job[ROOM] + 4 * last[AFTER], job[ROOM] + 4 * last[ERRORS]
-    if job[LOSS] == MSE:
+    head = integers(job[Program.CHAIN], 4)
+    last = layer_of(job[Program.CHAIN], head[LAYERS] - 1)
+    outputs, errors = job[Program.ROOM] + 4 * last[AFTER], job[Program.ROOM] + 4 * last[ERRORS]
+    if job[Program.LOSS] == MSE:
         return squared_errors(
-            batch, last[OUTPUTS], head[SAMPLES], outputs, job[NUMBERS_OUT], job[SHARES], errors
+            batch,
+            last[OUTPUTS],
+            head[SAMPLES],
+            outputs,
+            job[Program.BATCH_TARGETS],
+            job[Program.BATCH_WEIGHTS],
+            errors,
         )
     return cross_entropy_errors(
-        batch, last[OUTPUTS], head[SAMPLES], outputs, job[LABELS], job[TASKS], job[MASKS], job[SHARES],
-        errors, job[ROWS_OUT],
-    )  # fmt: skip
+        batch,
+        last[OUTPUTS],
+        head[SAMPLES],
+        outputs,
+        job[Program.BATCH_LABELS],
+        job[Program.BATCH_TASKS],
+        job[Program.MASKS],
+        job[Program.BATCH_WEIGHTS],
+        errors,
+        job[Program.BATCH_ROWS],
+    )

@@ -12,36 +12,7 @@ from clbench.kernels.elementwise import add_path, add_squares, copy, hold, resca
 from clbench.kernels.memory import floats, integers
 from clbench.kernels.optimizers import ADAGRAD, ADAMW, SGD, step_adagrad, step_adam, step_sgd
 from clbench.kernels.pulls import NORM, add_pull, length, shrink
-from clbench.kernels.tables import (
-    COUNTS,
-    DECAY_STRIDE,
-    DECAYS,
-    DECOUPLED,
-    FIRST,
-    FIRST_SQUARES,
-    GRADIENT,
-    LANE,
-    NUMBERS,
-    OPTIMIZER,
-    PADDED,
-    PATH,
-    PREVIOUS,
-    PROGRAM,
-    PULLS,
-    RANGE_COUNT,
-    RANGES,
-    RATES,
-    SCALES,
-    SECOND,
-    SQUARES,
-    TENSOR_COUNT,
-    TENSORS,
-    TERM_COUNT,
-    TERMS,
-    THETA,
-    TOTAL,
-    TOTAL_PATH,
-)
+from clbench.kernels.tables import LANE, PROGRAM, Lane, Program
 from clbench.kernels.team import meet, share
 
 BLOCK = 2048
@@ -61,16 +32,16 @@ def update(program: int, lane: int, step: int, begins: int, member: int, size: i
         member, size, meeting: of the team, see `team`.
     """
     job = integers(program, PROGRAM)
-    block = BLOCK if _is_elementwise(job) else job[PADDED]
-    start, stop = share(job[PADDED], member, size, block)
-    scales = job[SCALES] + 4 * member * job[TERM_COUNT] * job[TENSOR_COUNT]
+    block = BLOCK if _is_elementwise(job) else job[Program.PADDED]
+    start, stop = share(job[Program.PADDED], member, size, block)
+    scales = job[Program.SCALES] + 4 * member * job[Program.TERM_COUNT] * job[Program.TENSOR_COUNT]
     _measure(job, lane, scales, 0)
     meet(meeting, size)  # all have measured before any moves
     for low in range(start, stop, block):
         high = min(low + block, stop)
         _push(job, lane, scales, low, high)
         _step(job, lane, step, low, high)
-        if job[DECOUPLED]:
+        if job[Program.DECOUPLED]:
             _measure(job, lane, scales, 1)
             _shrink(job, lane, scales, low, high)
         _note(job, lane, begins, low, high)
@@ -79,8 +50,8 @@ def update(program: int, lane: int, step: int, begins: int, member: int, size: i
 @inline
 def _is_elementwise(job):
     """Tell whether no entry waits for others: the decoupled step of a norm needs a tensor's whole length."""
-    for index in range(job[TERM_COUNT]):
-        term = integers(job[TERMS] + 24 * index, 3)
+    for index in range(job[Program.TERM_COUNT]):
+        term = integers(job[Program.TERMS] + 24 * index, 3)
         if term[0] == NORM and term[1]:
             return False
     return True
@@ -90,16 +61,16 @@ def _is_elementwise(job):
 def _measure(job, lane, scales, decoupled):
     """Note of every norm and tensor 1 / √Σ (w (θ − θ*))², or where it is decoupled ‖θ − θ*‖."""
     row = integers(lane, LANE)
-    for index in range(job[TERM_COUNT]):
-        term, pull = integers(job[TERMS] + 24 * index, 3), integers(row[PULLS] + 16 * index, 2)
+    for index in range(job[Program.TERM_COUNT]):
+        term, pull = integers(job[Program.TERMS] + 24 * index, 3), integers(row[Lane.PULLS] + 16 * index, 2)
         if term[0] != NORM or term[1] != decoupled:
             continue
-        found = floats(scales + 4 * index * job[TENSOR_COUNT], job[TENSOR_COUNT])
-        for number in range(job[TENSOR_COUNT]):
-            tensor = integers(job[TENSORS] + 16 * number, 2)
+        found = floats(scales + 4 * index * job[Program.TENSOR_COUNT], job[Program.TENSOR_COUNT])
+        for number in range(job[Program.TENSOR_COUNT]):
+            tensor = integers(job[Program.TENSORS] + 16 * number, 2)
             start, count = tensor[0], tensor[1] - tensor[0]
             weight = 0 if decoupled else pull[1] + 4 * start * term[2]
-            apart = length(count, row[THETA] + 4 * start, pull[0] + 4 * start, weight, term[2])
+            apart = length(count, row[Lane.THETA] + 4 * start, pull[0] + 4 * start, weight, term[2])
             if decoupled:
                 found[number] = np.float32(apart)
             else:
@@ -110,25 +81,25 @@ def _measure(job, lane, scales, decoupled):
 def _push(job, lane, scales, start, stop):
     """Add the penalties' gradients to the task's in a range; frozen parameters get none."""
     row, count = integers(lane, LANE), stop - start
-    gradient, total = row[GRADIENT] + 4 * start, row[TOTAL] + 4 * start
-    if job[RATES]:
-        hold(count, job[RATES] + 4 * start, gradient)
-    if not job[TERM_COUNT]:
+    gradient, total = row[Lane.GRADIENT] + 4 * start, row[Lane.TOTAL] + 4 * start
+    if job[Program.RATES]:
+        hold(count, job[Program.RATES] + 4 * start, gradient)
+    if not job[Program.TERM_COUNT]:
         return
     copy(count, gradient, total)
-    for index in range(job[TERM_COUNT]):
-        term, pull = integers(job[TERMS] + 24 * index, 3), integers(row[PULLS] + 16 * index, 2)
+    for index in range(job[Program.TERM_COUNT]):
+        term, pull = integers(job[Program.TERMS] + 24 * index, 3), integers(row[Lane.PULLS] + 16 * index, 2)
         if term[1]:
             continue
         if term[0] != NORM:
             _pull(row, term, pull, start, stop, _ONE)
             continue
-        measured = floats(scales + 4 * index * job[TENSOR_COUNT], job[TENSOR_COUNT])
-        for number in range(job[TENSOR_COUNT]):
-            tensor = integers(job[TENSORS] + 16 * number, 2)
+        measured = floats(scales + 4 * index * job[Program.TENSOR_COUNT], job[Program.TENSOR_COUNT])
+        for number in range(job[Program.TENSOR_COUNT]):
+            tensor = integers(job[Program.TENSORS] + 16 * number, 2)
             _pull(row, term, pull, max(start, tensor[0]), min(stop, tensor[1]), measured[number])
-    if job[RATES]:
-        hold(count, job[RATES] + 4 * start, total)
+    if job[Program.RATES]:
+        hold(count, job[Program.RATES] + 4 * start, total)
 
 
 @inline
@@ -136,31 +107,45 @@ def _pull(row, term, pull, start, stop, inverse):
     """Add a term's gradient in a range."""
     if start < stop:
         add_pull(
-            term[0], stop - start, row[THETA] + 4 * start, pull[0] + 4 * start,
-            pull[1] + 4 * start * term[2], term[2], inverse, row[TOTAL] + 4 * start,
-        )  # fmt: skip
+            term[0],
+            stop - start,
+            row[Lane.THETA] + 4 * start,
+            pull[0] + 4 * start,
+            pull[1] + 4 * start * term[2],
+            term[2],
+            inverse,
+            row[Lane.TOTAL] + 4 * start,
+        )
 
 
 @inline
 def _step(job, lane, step, start, stop):
     """Take the optimiser's step in a range, at its rates."""
     row, count = integers(lane, LANE), stop - start
-    if row[PREVIOUS]:
-        copy(count, row[THETA] + 4 * start, row[PREVIOUS] + 4 * start)
-    used = row[TOTAL] if job[TERM_COUNT] else row[GRADIENT]
-    for index in range(job[RANGE_COUNT]):
-        part = integers(job[RANGES] + 24 * index, 3)
+    if row[Lane.PREVIOUS]:
+        copy(count, row[Lane.THETA] + 4 * start, row[Lane.PREVIOUS] + 4 * start)
+    used = row[Lane.TOTAL] if job[Program.TERM_COUNT] else row[Lane.GRADIENT]
+    for index in range(job[Program.RANGE_COUNT]):
+        part = integers(job[Program.RANGES] + 24 * index, 3)
         low, high = max(start, part[0]), min(stop, part[1])
         if low < high:
             taken = 0
-            if row[COUNTS]:
-                taken = int(floats(row[COUNTS] + 4 * part[2], 1)[0]) + step + 1
+            if row[Lane.COUNTS]:
+                taken = int(floats(row[Lane.COUNTS] + 4 * part[2], 1)[0]) + step + 1
             _optimise(
-                job[OPTIMIZER], high - low, row[NUMBERS], taken, row[THETA] + 4 * low, used + 4 * low,
-                row[FIRST] + 4 * low, row[SECOND] + 4 * low,
-            )  # fmt: skip
-    if job[RATES]:
-        rescale_step(count, job[RATES] + 4 * start, row[THETA] + 4 * start, row[PREVIOUS] + 4 * start)
+                job[Program.OPTIMIZER],
+                high - low,
+                row[Lane.NUMBERS],
+                taken,
+                row[Lane.THETA] + 4 * low,
+                used + 4 * low,
+                row[Lane.FIRST] + 4 * low,
+                row[Lane.SECOND] + 4 * low,
+            )
+    if job[Program.RATES]:
+        rescale_step(
+            count, job[Program.RATES] + 4 * start, row[Lane.THETA] + 4 * start, row[Lane.PREVIOUS] + 4 * start
+        )
 
 
 @inline
@@ -177,33 +162,44 @@ def _optimise(kind, count, numbers, steps, theta, gradient, first, second):
 def _shrink(job, lane, scales, start, stop):
     """Take the decoupled steps in a range."""
     row = integers(lane, LANE)
-    for index in range(job[TERM_COUNT]):
-        term, pull = integers(job[TERMS] + 24 * index, 3), integers(row[PULLS] + 16 * index, 2)
+    for index in range(job[Program.TERM_COUNT]):
+        term, pull = integers(job[Program.TERMS] + 24 * index, 3), integers(row[Lane.PULLS] + 16 * index, 2)
         if not term[1]:
             continue
-        measured = floats(scales + 4 * index * job[TENSOR_COUNT], job[TENSOR_COUNT])
-        for number in range(job[TENSOR_COUNT]):
-            tensor = integers(job[TENSORS] + 16 * number, 2)
+        measured = floats(scales + 4 * index * job[Program.TENSOR_COUNT], job[Program.TENSOR_COUNT])
+        for number in range(job[Program.TENSOR_COUNT]):
+            tensor = integers(job[Program.TENSORS] + 16 * number, 2)
             low, high = max(start, tensor[0]), min(stop, tensor[1])
             if low < high:
                 shrink(
-                    term[0], high - low, row[THETA] + 4 * low, row[PREVIOUS] + 4 * low, pull[0] + 4 * low,
-                    pull[1] + 4 * low * term[2], term[2],
-                    row[DECAYS] + 4 * low * job[DECAY_STRIDE], job[DECAY_STRIDE], measured[number],
-                )  # fmt: skip
+                    term[0],
+                    high - low,
+                    row[Lane.THETA] + 4 * low,
+                    row[Lane.PREVIOUS] + 4 * low,
+                    pull[0] + 4 * low,
+                    pull[1] + 4 * low * term[2],
+                    term[2],
+                    row[Lane.DECAYS] + 4 * low * job[Program.DECAY_STRIDE],
+                    job[Program.DECAY_STRIDE],
+                    measured[number],
+                )
 
 
 @inline
 def _note(job, lane, begins, start, stop):
     """Add a step to the sums in a range."""
     row, count = integers(lane, LANE), stop - start
-    gradient, theta, before = row[GRADIENT] + 4 * start, row[THETA] + 4 * start, row[PREVIOUS] + 4 * start
-    if row[PATH]:
-        add_path(count, gradient, theta, before, row[PATH] + 4 * start)
-    if row[TOTAL_PATH]:
-        used = row[TOTAL] + 4 * start if job[TERM_COUNT] else gradient
-        add_path(count, used, theta, before, row[TOTAL_PATH] + 4 * start)
-    if row[SQUARES]:
-        add_squares(count, gradient, row[SQUARES] + 4 * start)
-    if begins and row[FIRST_SQUARES]:
-        set_squares(count, gradient, row[FIRST_SQUARES] + 4 * start)
+    gradient, theta, before = (
+        row[Lane.GRADIENT] + 4 * start,
+        row[Lane.THETA] + 4 * start,
+        row[Lane.PREVIOUS] + 4 * start,
+    )
+    if row[Lane.PATH]:
+        add_path(count, gradient, theta, before, row[Lane.PATH] + 4 * start)
+    if row[Lane.TOTAL_PATH]:
+        used = row[Lane.TOTAL] + 4 * start if job[Program.TERM_COUNT] else gradient
+        add_path(count, used, theta, before, row[Lane.TOTAL_PATH] + 4 * start)
+    if row[Lane.SQUARES]:
+        add_squares(count, gradient, row[Lane.SQUARES] + 4 * start)
+    if begins and row[Lane.FIRST_SQUARES]:
+        set_squares(count, gradient, row[Lane.FIRST_SQUARES] + 4 * start)

@@ -102,7 +102,7 @@ def write_masked(builder: Any, vector: Any, address: Any, mask: Any) -> None:
 
 
 @intrinsic
-def transpose_tile(typing, source, source_row, out, out_row):  # noqa: ANN001, ANN201
+def transpose_tile(typing, source, source_row, out, out_row):
     """Write the transpose of `WIDTH` × `WIDTH` floats: rows are brought together in halves, then quarters …"""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -129,7 +129,7 @@ def transpose_tile(typing, source, source_row, out, out_row):  # noqa: ANN001, A
 
 
 @intrinsic
-def sum_vectors(typing, source, vectors):  # noqa: ANN001, ANN201
+def sum_vectors(typing, source, vectors):
     """Return the sum of `WIDTH` · `vectors` floats: place by place, then of halves, quarters …"""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
