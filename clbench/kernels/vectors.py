@@ -103,7 +103,7 @@ def write_masked(builder: Any, vector: Any, address: Any, mask: Any) -> None:
 
 @intrinsic
 def transpose_tile(typing, source, source_row, out, out_row):
-    """Write the transpose of `WIDTH` × `WIDTH` floats: rows are brought together in halves, then quarters …"""
+    """Write the transpose of `WIDTH` × `WIDTH` floats: neighbours are exchanged, then pairs, then fours …"""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, source_row, out, out_row = arguments
