@@ -7,6 +7,7 @@ import os
 import sys
 
 import pytest
+from guarded import GuardedMemory
 from hydra.core.global_hydra import GlobalHydra
 
 from clbench import app
@@ -19,6 +20,14 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def memory():
+    """Return memory for kernels; see that they have written nowhere else."""
+    memory = GuardedMemory()
+    yield memory
+    memory.check()
 
 
 @pytest.fixture
