@@ -1,4 +1,4 @@
-"""What the machine allows: the batched products of a step by themselves, and the memory's bandwidth."""
+"""What the machine allows, multiply-adds and bytes a second, and how near to it clbench's product comes."""
 
 from __future__ import annotations
 
@@ -6,67 +6,55 @@ import time
 from collections.abc import Callable
 from threading import Barrier, Thread
 
-import torch
+import numpy as np
 from worker import answer
-from workloads import WORKLOADS
 
 
-def measure(kind: str, threads: int, **request: object) -> float:
-    """Return seconds: of `products`, a step's products of one run; of `bandwidth`, one byte."""
-    torch.set_num_threads(1)
-    return {"products": products, "bandwidth": bandwidth}[kind](threads, **request)
+def measure(kind: str, threads: int, **request: int) -> float:
+    """Return seconds: of one `multiply_add`, one byte's `copy`, or a multiply-add of clbench's `product`."""
+    return {"multiply_add": multiply_add, "copy": copy, "product": product}[kind](threads, **request)
 
 
-def products(
-    threads: int, workload: str, lanes: int, repetitions: int = 30, hidden: int | None = None
-) -> float:
-    """Return the seconds of one run's share of a step's matrix products: forward, ∂W, ∂x (not of the inputs).
+def multiply_add(threads: int, rounds: int = 400_000, repetitions: int = 5) -> float:
+    """Return the seconds of one multiply-add when every thread takes nothing else, in registers."""
+    from rate import ROUND
+    from rate import multiply_add as run
 
-    Every thread multiplies contiguous tensors of its own `lanes` lanes, all at the same time; layers with one
-    input or one output have no matrix product.
-
-    Args:
-        threads: how many work.
-        workload: name.
-        lanes: of a thread.
-        repetitions: steps.
-        hidden: units of both hidden layers in place of the workload's.
-    """
-    chosen = WORKLOADS[workload]
-    widths = chosen.widths if hidden is None else (chosen.widths[0], hidden, hidden, chosen.widths[-1])
-    layers = list(zip(widths[:-1], widths[1:], strict=True))
-
-    def make() -> Callable[[], None]:
-        steps = []
-        for index, (inputs, outputs) in enumerate(layers):
-            if 1 in (inputs, outputs):
-                continue
-            x, weight = torch.randn(lanes, chosen.batch, inputs), torch.randn(lanes, outputs, inputs)
-            above, slope = torch.randn(lanes, chosen.batch, outputs), torch.empty(lanes, outputs, inputs)
-            below, out = torch.empty_like(x), torch.empty_like(above)
-            steps.append((x, weight.transpose(1, 2), out))
-            steps.append((above.transpose(1, 2), x, slope))
-            if index:
-                steps.append((above, weight, below))
-
-        def work() -> None:
-            for left, right, out in steps:
-                torch.bmm(left, right, out=out)
-
-        return work
-
-    return _together(threads, make, repetitions) / (threads * lanes * repetitions)
+    seconds = _together(threads, lambda: lambda: run(rounds, 0.5, 1.0), repetitions)
+    return seconds / (threads * repetitions * rounds * ROUND)
 
 
-def bandwidth(threads: int, megabytes: int = 256, repetitions: int = 5) -> float:
-    """Return the seconds of one byte read or written when every thread copies a tensor larger than caches."""
+def copy(threads: int, megabytes: int = 256, repetitions: int = 5) -> float:
+    """Return the seconds of one byte read or written when every thread copies an array larger than caches."""
     floats = megabytes * 2**20 // 4
 
-    def make() -> Callable[[], None]:
-        source, target = torch.randn(floats), torch.empty(floats)
-        return lambda: target.copy_(source)
+    def make() -> Callable[[], object]:
+        source, target = np.ones(floats, np.float32), np.empty(floats, np.float32)
+        return lambda: np.copyto(target, source)
 
     return _together(threads, make, repetitions) / (threads * repetitions * 8 * floats)
+
+
+def product(threads: int, rows: int, columns: int, inner: int, transposed: int = 0) -> float:
+    """Return the seconds of a multiply-add in clbench's product [rows, inner] · [inner, columns].
+
+    Args:
+        threads: how many work, each on its own.
+        rows, columns, inner: the shape.
+        transposed: 1 where the left factor is stored [inner, rows], as for ∂W.
+    """
+    from product_loop import repeat
+
+    multiply_adds = rows * columns * inner
+    times = max(1, 2 * 10**8 // multiply_adds)
+
+    def make() -> Callable[[], object]:
+        random = np.random.default_rng(0)
+        left, right = (random.standard_normal(size, np.float32) for size in (rows * inner, inner * columns))
+        out = np.empty(rows * columns, np.float32)
+        return lambda: repeat(times, rows, columns, inner, left, bool(transposed), right, out)
+
+    return _together(threads, make, 3) / (threads * 3 * times * multiply_adds)
 
 
 def _together(threads: int, make: Callable[[], Callable[[], object]], repetitions: int) -> float:
@@ -74,7 +62,6 @@ def _together(threads: int, make: Callable[[], Callable[[], object]], repetition
     barrier = Barrier(threads + 1)
 
     def run() -> None:
-        torch.set_num_threads(1)
         work = make()
         work()
         barrier.wait()

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -36,7 +37,11 @@ class Worker:
         )
 
     def seconds(self, **request: object) -> float:
-        """Return how many seconds the asked work took.
+        """Return how many seconds the asked work took; see `ask`."""
+        return float(self.ask(**request)["seconds"])
+
+    def ask(self, **request: object) -> dict[str, Any]:
+        """Return the answer to a request: `seconds`, and whatever else the worker tells of the work.
 
         Raises:
             RuntimeError: the worker could not do it; the message is its own.
@@ -51,22 +56,29 @@ class Worker:
         found = json.loads(line)
         if "error" in found:
             raise RuntimeError(found["error"])
-        return float(found["seconds"])
+        return found
 
     def close(self) -> None:
         """End the process."""
-        self.process.stdin.close()  # type: ignore[union-attr]
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
         self.process.wait(timeout=60)
+        self.process.stdout.close()
         self.errors.close()
 
 
-def answer(measure: Callable[..., float]) -> None:
-    """Answer requests until the input ends; what libraries print goes to the other stream."""
+def answer(measure: Callable[..., float | Mapping[str, object]]) -> None:
+    """Answer requests until the input ends; what libraries print goes to the other stream.
+
+    Args:
+        measure: takes a request, returns seconds, or a mapping with `seconds` and more.
+    """
     out, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         request: Mapping[str, object] = json.loads(line)
         try:
-            found: dict[str, object] = {"seconds": measure(**request)}
+            told = measure(**request)
+            found = dict(told) if isinstance(told, Mapping) else {"seconds": told}
         except Exception as error:
             found = {"error": f"{type(error).__name__}: {error}"[:400]}
         out.write(json.dumps(found) + "\n")

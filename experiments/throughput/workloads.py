@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -36,15 +37,20 @@ class Workload:
         return sum(inputs * outputs + outputs for inputs, outputs in self.layers)
 
     @property
-    def step_operations(self) -> int:
-        """Operations of one step's matrix products: forward, ∂W, and ∂x above the first layer."""
-        forward = [2 * self.batch * inputs * outputs for inputs, outputs in self.layers]
-        return 3 * sum(forward) - forward[0]
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one step's products: forward, ∂W, and ∂x of all layers but the first."""
+        return step_multiply_adds(self.widths, self.batch)
 
     @property
     def step_bytes(self) -> int:
         """Fewest bytes of one step: θ and Adam's two moments read and written once, the batch read once."""
         return 4 * (6 * self.parameters + self.batch * self.widths[0])
+
+
+def step_multiply_adds(widths: Sequence[int], batch: int) -> int:
+    """Return the multiply-adds of a training step: three products a layer, without that for the inputs."""
+    forward = [batch * inputs * outputs for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)]
+    return 3 * sum(forward) - forward[0]
 
 
 WORKLOADS = {
