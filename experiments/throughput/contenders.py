@@ -1,21 +1,30 @@
-"""Who is measured on what, and for how long: one row here is one line of the tables."""
+"""Who is measured on what: one row here is one line of the tables. Peers are in `peers.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from workloads import WORKLOADS
+from workloads import WORKLOADS, step_multiply_adds
 
-SIZES = (1, 8, 64, 256, 1024, 4096)
-MOST_LANES = {"mnist": 64, "digits": 1024}
-"""784-400-400 with its moments takes 7.6 MB a run: thousands don't fit a small machine at once."""
+SIZES = (1, 8, 64, 256, 1024)
+MOST_LANES = {"mnist": 64}
+"""784-400-400 with its moments takes 7.6 MB a run: hundreds don't fit a small machine at once."""
 
-PASSES = {"regression": 8, "digits": 8, "mnist": 1, "linear": 2}
-"""Steps of one pass; peers train whole passes."""
+PASSES = {"regression": 8, "digits": 8, "mnist": 10, "linear": 2}
+"""Steps of one pass (of a part of the data on 784-400-400); peers train whole passes."""
 
-LENGTHS = {"regression": (40, 240), "digits": (40, 240), "mnist": (10, 110), "linear": (100, 1100)}
-"""Steps a task of the two trainings whose difference is taken: some tenths of a second for a peer."""
+STRATEGIES = (
+    *("naive", "joint", "cumulative", "l2", "ewc", "mas", "si", "rwalk", "shrink_perturb"),
+    *("er", "naive_rehearsal", "gdumb", "lwf", "der", "gem", "agem"),
+)
+
+LEFT, RIGHT = 0, 1
+SHAPES = (
+    *((64, 32, 64, LEFT), (64, 32, 64, RIGHT), (64, 64, 32, LEFT), (100, 128, 100, LEFT)),
+    *((400, 128, 784, LEFT), (400, 128, 400, RIGHT), (400, 784, 128, LEFT), (1000, 128, 1024, LEFT)),
+)
+"""Rows, columns and inner dimension of products, and whether the left factor is stored transposed."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +36,14 @@ class Contender:
         workload, name: row of the table.
         worker: who is asked.
         request: beside `workload` and `steps`.
-        short, long: steps a task.
+        short: steps a task of the shorter training; the longer one has a multiple, by the time it takes.
+        most: steps a task of the longer training at most.
+        fixed: steps a task of a single training, timed as a whole with its setup and evaluation.
         lanes: runs.
         tasks: tasks of a run.
         x: place on the horizontal axis of the part's plot.
-        unit: a worker's seconds are of one step of one run already (limits); the lengths are then unused.
+        multiply_adds: of a run's step.
+        unit: a worker's seconds are of one multiply-add, or byte; there are no lengths.
     """
 
     part: str
@@ -39,86 +51,75 @@ class Contender:
     name: str
     worker: str
     request: Mapping[str, object] = field(default_factory=dict)
-    short: int = 0
-    long: int = 0
+    short: int = 8
+    most: int = 20_000
+    fixed: int = 0
     lanes: int = 1
     tasks: int = 1
     x: float = 0.0
+    multiply_adds: int = 0
     unit: bool = False
 
 
+def runs_word(count: int) -> str:
+    """Return `1 run`, `1,024 runs`."""
+    return "1 run" if count == 1 else f"{count:,} runs"
+
+
+def lanes_of(part: str, workload: str, kind: str, lanes: int, name: str = "", **options: object) -> Contender:
+    """Return clbench's cost of a step with a strategy on so many runs of a workload."""
+    chosen = WORKLOADS[workload]
+    return Contender(
+        part,
+        workload,
+        name or f"clbench {kind}, {runs_word(lanes)}",
+        "lanes",
+        {"kind": kind, "lanes": lanes, **options},
+        most=230 if workload == "mnist" else 20_000,
+        lanes=lanes,
+        tasks=chosen.tasks,
+        x=lanes,
+        multiply_adds=chosen.multiply_adds,
+    )
+
+
 def step_contenders(workload: str, quick: bool) -> Iterator[Contender]:
-    """Yield everybody's cost of a training step on one workload."""
-    tasks, one_pass = WORKLOADS[workload].tasks, PASSES[workload]
-    large = workload == "mnist"
-    lengths = LENGTHS[workload]  # on 784-400-400 a pass over a part of the data
-    if quick:
-        lengths = (2, 4) if large else (one_pass, 3 * one_pass)
-    for threads in (1, 2):
-        for kind, name in (("plain", "plain loop"), ("bare", "bare loop, fused Adam")):
-            request = {"kind": kind, "threads": threads}
-            label = f"{name}, {_threads(threads)}"
-            yield Contender("steps", workload, label, "loops", request, *lengths, tasks=tasks)
-    for kind in ("naive", "ewc", "si"):
-        # Measured beforehand: the second thread helps Avalanche on the large net alone.
-        request = {"kind": kind, "threads": 2 if large else 1}
-        name = f"Avalanche {kind}"
-        yield Contender("steps", workload, name, "avalanche", request, *lengths, tasks=tasks)
-    for lanes in SIZES:
-        if lanes <= MOST_LANES.get(workload, SIZES[-1]) and not (quick and lanes > 64):
-            yield _lanes("steps", workload, "naive", lanes, quick)
-    for kind in ("l2", "ewc", "si"):
-        yield _lanes("steps", workload, kind, 8 if large or quick else 256, quick)
-    yield from limit_contenders("steps", workload)
+    """Yield clbench's cost of a training step on one workload, alone and in company."""
+    sizes = [size for size in SIZES if size <= MOST_LANES.get(workload, SIZES[-1])]
+    for lanes in sizes:
+        if not quick or lanes in (1, 8 if workload == "mnist" else 256):
+            yield lanes_of("steps", workload, "naive", lanes)
+    for kind in ("ewc", "si"):
+        if not quick:
+            yield lanes_of("steps", workload, kind, 8 if workload == "mnist" else 256)
 
 
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
-
-
-def _lanes(part: str, workload: str, kind: str, lanes: int, quick: bool) -> Contender:
-    tasks, large = WORKLOADS[workload].tasks, workload == "mnist"
-    seconds = 0.2 if quick else 1.0
-    of_a_step = tasks * (3e-3 * lanes if large else 1e-4 + 1e-5 * lanes)
-    long = max(int(seconds / of_a_step), 12 if large or quick else 96)  # setting thousands up takes longer
-    long = min(long, 48 if large else 400)
-    short = max(long // 8, 4)
-    name = f"clbench {kind}, {lanes:,} run{'s' if lanes > 1 else ''}"
-    request = {"kind": kind, "lanes": lanes}
-    return Contender(part, workload, name, "lanes", request, short, long, lanes, tasks, x=lanes)
-
-
-def limit_contenders(
-    part: str, workload: str, hidden: int | None = None, x: float = 0.0
-) -> Iterator[Contender]:
-    """Yield the batched product of a step's shapes on one thread and on two, at several lanes a thread."""
-    if workload == "linear":
-        return
-    for threads in (1, 2):
-        for lanes in (1, 2, 4) if workload == "mnist" else (16, 64):
-            request: dict[str, object] = {"kind": "products", "threads": threads, "lanes": lanes}
-            if hidden is not None:
-                request["hidden"] = hidden
-            name = f"batched products, {_threads(threads)}, {lanes} lanes each"
-            yield Contender(part, workload, name, "limits", request, x=x, unit=True)
+def strategy_contenders(quick: bool) -> Iterator[Contender]:
+    """Yield every strategy on the two tasks of the regression and on digits split in two."""
+    lanes = 16 if quick else 64
+    for workload in ("digits",) if quick else ("regression", "digits"):
+        for kind in STRATEGIES:
+            yield replace(lanes_of("strategies", workload, kind, lanes, kind, tasks=2), tasks=2)
 
 
 def lane_contenders(quick: bool) -> Iterator[Contender]:
     """Yield whole sweeps over the number of runs."""
-    steps = 16 if quick else 100
-    for lanes in (64, 128) if quick else (64, 256, 1024, 4096):
+    chosen = WORKLOADS["regression"]
+    for lanes in (64, 256) if quick else (1, 8, 64, 256, 1024, 4096):
         request = {"kind": "naive", "lanes": lanes}
-        name = f"{lanes:,} runs"
-        yield Contender("lanes", "regression", name, "lanes", request, 0, steps, lanes, 2, x=lanes)
+        many = {"lanes": lanes, "tasks": 2, "x": lanes, "multiply_adds": chosen.multiply_adds}
+        yield Contender("lanes", "regression", runs_word(lanes), "lanes", request, fixed=100, **many)
 
 
 def task_contenders(quick: bool) -> Iterator[Contender]:
     """Yield permuted digits over the number of tasks: naive, and EWC with an anchor for every past task."""
+    chosen = WORKLOADS["digits"]
     for tasks in (2, 5) if quick else (2, 5, 10, 20, 50):
         for kind in ("naive", "ewc"):
-            request = {"kind": kind, "lanes": 16, "tasks": tasks}
+            request = {"kind": kind, "lanes": 16, "tasks": tasks, "permuted": True}
             name = f"{kind}, {tasks} tasks"
-            yield Contender("tasks", "digits", name, "lanes", request, 8, 32, 16, tasks, x=tasks)
+            many = {"lanes": 16, "tasks": tasks, "x": tasks, "multiply_adds": chosen.multiply_adds}
+            yield Contender("tasks", "digits", name, "lanes", request, **many)
 
 
 RECORDING = {
@@ -126,30 +127,44 @@ RECORDING = {
     "three splits, 32 samples": {"subset": 32, "splits": ("train", "val", "test")},
     "three splits, 128 samples (the default)": {"subset": 128, "splits": ("train", "val", "test")},
 }
+DEFAULT_POINTS = 20
+"""Evaluation points a task where nothing else is said."""
 
 
 def point_contenders(quick: bool) -> Iterator[Contender]:
-    """Yield the study's length over evaluation points a run, on subsets of three sizes."""
-    steps, lanes = (40, 64) if quick else (400, 128)
+    """Yield the study's length over evaluation points a task, on subsets of three sizes."""
+    steps, lanes = (100, 64) if quick else (400, 128)
     for name, options in RECORDING.items():
-        for points in (1, 10) if quick else (1, 10, 50):
+        for points in (1, DEFAULT_POINTS) if quick else (1, DEFAULT_POINTS, 50):
             request = {"kind": "naive", "lanes": lanes, "points": points, **options}
-            row = f"{name}, {2 * points} points a run"
-            yield Contender("points", "regression", row, "lanes", request, 0, steps, lanes, 2, x=2 * points)
+            row = f"{name}, {points} points a task"
+            many = {"lanes": lanes, "tasks": 2, "x": points}
+            yield Contender("points", "regression", row, "lanes", request, fixed=steps, **many)
 
 
 def width_contenders(quick: bool) -> Iterator[Contender]:
-    """Yield 1-w-w-1 over w, beside the batched products of the same shapes."""
-    for width in (16, 64) if quick else (16, 32, 64, 128, 256, 512):
-        request = {"kind": "naive", "lanes": 64, "hidden": width}
-        long = 24 if width > 128 or quick else 80
-        name = f"width {width}"
-        yield Contender("width", "regression", name, "lanes", request, 8, long, 64, 2, x=width)
-        for limit in limit_contenders("width", "regression", width, x=width):
-            if limit.request["threads"] == 2:
-                yield limit
+    """Yield 1-w-w-1 over w."""
+    batch = WORKLOADS["regression"].batch
+    for width in (16, 64) if quick else (16, 64, 256, 400, 1000):
+        lanes = 64 if width < 256 else 8
+        request = {"kind": "naive", "lanes": lanes, "hidden": width}
+        work = step_multiply_adds((1, width, width, 1), batch)
+        many = {"lanes": lanes, "tasks": 2, "x": width, "multiply_adds": work}
+        yield Contender("width", "regression", f"width {width}", "lanes", request, **many)
 
 
-def bandwidth_contender() -> Contender:
-    """Return the seconds of a byte."""
-    return Contender("steps", "-", "memory", "limits", {"kind": "bandwidth", "threads": 2}, unit=True)
+def product_contenders(quick: bool) -> Iterator[Contender]:
+    """Yield clbench's product by its shape, on one core."""
+    for rows, columns, inner, transposed in SHAPES[:2] if quick else SHAPES:
+        request = {"rows": rows, "columns": columns, "inner": inner, "transposed": transposed}
+        name = f"{rows}×{inner} · {inner}×{columns}{', left transposed' if transposed else ''}"
+        asked = {"kind": "product", "threads": 1, **request}
+        yield Contender("products", "-", name, "limits", asked, unit=True)
+
+
+def limit_contenders(cores: int) -> Iterator[Contender]:
+    """Yield the seconds of a multiply-add on one core and on all, and of a byte copied by all."""
+    for threads in dict.fromkeys((1, cores)):
+        request = {"kind": "multiply_add", "threads": threads}
+        yield Contender("limits", "-", "multiply_add", "limits", request, x=threads, unit=True)
+    yield Contender("limits", "-", "copy", "limits", {"kind": "copy", "threads": cores}, x=cores, unit=True)

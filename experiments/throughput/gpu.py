@@ -160,7 +160,7 @@ def measure_lanes(
     differences = [long - short for short, long in zip(taken[lengths[0]], taken[lengths[1]], strict=True)]
     step = statistics.median(differences) / (lengths[1] - lengths[0])
     bytes_floor = lanes * workload.step_bytes / float(limits["copy_bytes_per_second"])
-    matrix_floor = lanes * workload.step_operations / float(limits["matrix_operations_per_second"])
+    matrix_floor = lanes * 2 * workload.multiply_adds / float(limits["matrix_operations_per_second"])
     row: dict[str, object] = {
         "part": "lanes",
         "workload": name,
