@@ -28,6 +28,9 @@ class Batch:
         weight: weight of every sample in the task loss, broadcastable to `[lane, batch]`; the loss is
             Σ weight · loss.
         new: how many of the batch's samples are the stage's own; the rest is from memory.
+        places: where the outputs that are taught to the first samples from memory are stored, int64
+            `[lane, taught]`; None where none are.
+        slots: where the outputs for the stage's own samples are to be stored, int64 `[lane, new]`.
     """
 
     address: Tensor
@@ -36,6 +39,8 @@ class Batch:
     mask: Tensor | None
     weight: Tensor
     new: int
+    places: Tensor | None = None
+    slots: Tensor | None = None
 
 
 class Context(ABC):

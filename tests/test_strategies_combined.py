@@ -1,5 +1,7 @@
 """Several strategies in one run: a part alone is itself, penalties add up, one part chooses the data."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from fake_context import FakeContext, classification_stream
 from test_conformance import TABLE
 from test_engine_invariants import assert_same_bits, make, results
 
+from clbench.config import Training
 from clbench.importance import Fisher
 from clbench.strategies import Combined, DarkReplay, ExperienceReplay, Joint, LwF, Naive, Regularized
 
@@ -26,6 +29,31 @@ ALONE = [
     "gdumb",
     "shrink_perturb",
 ]
+
+
+@dataclass(frozen=True)
+class OneByOne(ExperienceReplay):
+    """Asked for every step by itself, as what depends on θ must be."""
+
+    def at(self, stage):
+        acts = ExperienceReplay.at(self, stage)
+        return acts._replace(replay=None, batch=self.batch) if acts.replay else acts
+
+    def batch(self, context, state, address):
+        step = context.stage_step - 1
+        found = self.replay(context, state, address[None], range(step, step + 1))
+        return found.address[0], found.weight
+
+
+@pytest.mark.parametrize("weighting", ["samples", "tasks"])
+@pytest.mark.parametrize("scenario", ["class", "task"])
+def test_a_memory_asked_step_by_step_has_the_bits_of_one_asked_for_many(scenario, weighting):
+    training = Training(steps=None, epochs=2, batch_size=48, last_batch="keep")  # a batch of another size
+    fields = {"buffer_size": 30, "replay_batch_size": 7, "weighting": weighting}
+    kinds = (ExperienceReplay, OneByOne)
+    one, other = results([make(scenario, kind(**fields), training=training) for kind in kinds])
+    assert one.status == "done"
+    assert_same_bits(one, other)
 
 
 def test_a_part_alone_has_its_own_bits():
@@ -80,6 +108,7 @@ def test_lambda_of_a_later_part_shapes_no_first_stage():
     [
         ((), "got strategy.parts=[]"),
         ((ExperienceReplay(), DarkReplay()), "may choose batch; got ExperienceReplay and DarkReplay"),
+        ((ExperienceReplay(), OneByOne()), "may choose batch; got ExperienceReplay and OneByOne"),
         ((Joint(), Joint()), "may choose tasks; got Joint and Joint"),
         ((Naive(), Regularized(lam=-1.0)), "got strategy.parts.1.lam=-1.0"),
         ((3,), "must be a strategy; got int"),

@@ -7,10 +7,10 @@ import torch
 from fake_context import FakeContext, classification_stream, regression_stream
 from torch.nn import functional
 
+from clbench.engine.distillations import Distillations
 from clbench.engine.plan import shape_of
 from clbench.lanes import stack
-from clbench.strategies import LwF, ShrinkPerturb
-from clbench.strategies.lwf import distillation
+from clbench.strategies import Distillation, LwF, ShrinkPerturb
 
 
 def taught(part, context, stages):
@@ -26,8 +26,14 @@ def taught(part, context, stages):
 
 
 def student_and_teacher(context, teacher, stage):
-    batch = context.fetch(context.train_addresses(stage)[:, :5])
-    return batch, context.forward(context.theta, batch.inputs), context.forward(teacher, batch.inputs)
+    inputs = context.fetch(context.train_addresses(stage)[:, :5]).inputs
+    return context.forward(context.theta, inputs), context.forward(teacher, inputs)
+
+
+def held(part, context, state):
+    """Return what the outputs are held to in the context's stage."""
+    (found,) = part.at(context.stage).distillations(context, state)
+    return found
 
 
 def kl(student, teacher, temperature):
@@ -54,8 +60,8 @@ def test_loss_is_torchs_kl_over_the_old_heads(scenario, heads, new):
     context = FakeContext(classification_stream(tasks=3, scenario=scenario))
     part = LwF(lam=1.5, temperature=2.0, new_classes=new)
     state, teacher = taught(part, context, 2)
-    batch, outputs, targets = student_and_teacher(context, teacher, 2)
-    found = part.loss(context, state, batch, outputs)
+    outputs, targets = student_and_teacher(context, teacher, 2)
+    found = held(part, context, state).value(outputs, targets)
     for lane in range(2):
         terms = [kl(outputs[lane, :, low:high], targets[lane, :, low:high], 2.0) for low, high in heads]
         expected = 1.5 * sum(terms) / len(terms)
@@ -67,9 +73,9 @@ def test_new_classes_compete_in_the_students_softmax():
     context = FakeContext(classification_stream(tasks=2, scenario="class"))
     part = LwF(temperature=2.0, new_classes=True)
     state, teacher = taught(part, context, 1)
-    batch, outputs, targets = student_and_teacher(context, teacher, 1)
+    outputs, targets = student_and_teacher(context, teacher, 1)
     leaf = outputs.detach().requires_grad_()
-    gradient = torch.autograd.grad(part.loss(context, state, batch, leaf).sum(), leaf)[0]
+    gradient = held(part, context, state).errors(leaf.detach(), targets)
     # van de Ven's: cross-entropy of all four classes with targets padded by 0, times T².
     padded = torch.cat([functional.softmax(targets[..., :2] / 2, 2), torch.zeros_like(targets[..., :2])], 2)
     losses = -(padded * functional.log_softmax(leaf / 2, 2)).sum(2).mean(1) * 4
@@ -79,15 +85,43 @@ def test_new_classes_compete_in_the_students_softmax():
     assert gradient[..., 2:].abs().min() > 0
 
 
-def test_gradient_is_finite_differences():
+VARIANTS = {
+    **{f"{scenario}, a sum": (scenario, {}) for scenario in ("task", "domain", "class")},
+    "by tasks": ("task", {"weighting": "tasks"}),
+    "new classes": ("class", {"new_classes": True}),
+    "new classes, averaged": ("class", {"new_classes": True, "classes": "mean"}),
+    "averaged over heads of their own": ("task", {"classes": "mean", "weighting": "tasks"}),
+    "squares": ("regression", {}),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_errors_are_the_gradient_of_the_value(name):
+    scenario, fields = VARIANTS[name]
+    stream = regression_stream(tasks=3)
+    if scenario != "regression":
+        stream = classification_stream(tasks=3, scenario=scenario)
+    context = FakeContext(stream)
+    part = stack([LwF(lam=0.7, temperature=2.0, **fields), LwF(lam=0.2, temperature=0.5, **fields)])
+    state, teacher = taught(part, context, 2)
+    outputs, targets = student_and_teacher(context, teacher, 2)
+    found = held(part, context, state)
+    leaf = outputs.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(found.value(leaf, targets).sum(), leaf)
+    assert expected.abs().amax((1, 2)).min() > 1e-4
+    torch.testing.assert_close(found.errors(outputs, targets), expected, rtol=1e-6, atol=1e-12)
+    assert torch.equal(found.errors(outputs, targets) == 0, expected == 0)
+    assert torch.equal(found.taught, teacher)
+
+
+def test_the_values_gradient_is_finite_differences():
     student, teacher = torch.randn(1, 3, 4, dtype=torch.float64), torch.randn(1, 3, 4, dtype=torch.float64)
-    mask = torch.tensor([0.0, 0.0, float("-inf"), 0.0], dtype=torch.float64)
-
-    def loss(outputs):
-        return distillation(outputs, teacher, mask, mask, 3.0).sum()
-
-    assert torch.autograd.gradcheck(loss, (student.requires_grad_(),))
-    assert torch.autograd.grad(loss(student), student)[0][..., 2].abs().max() == 0
+    mask = torch.tensor([[[0.0, 0.0, float("-inf"), 0.0]]], dtype=torch.float64)
+    found = Distillation(torch.zeros(1, 8), temperature=3.0, teacher=mask, student=mask)
+    assert torch.autograd.gradcheck(
+        lambda outputs: found.value(outputs, teacher), (student.requires_grad_(),)
+    )
+    assert found.errors(student.detach(), teacher)[..., 2].abs().max() == 0
 
 
 @pytest.mark.parametrize(
@@ -97,8 +131,8 @@ def test_average_over_classes_is_torchs_mean(scenario, new, classes):
     context = FakeContext(classification_stream(tasks=3, scenario=scenario))
     part = LwF(classes="mean", new_classes=new)
     state, teacher = taught(part, context, 2)
-    batch, outputs, targets = student_and_teacher(context, teacher, 2)
-    found = part.loss(context, state, batch, outputs)
+    outputs, targets = student_and_teacher(context, teacher, 2)
+    found = held(part, context, state).value(outputs, targets)
     old = min(classes, 4)
     for lane in range(2):
         target = functional.softmax(targets[lane, :, :old] / 2.0, 1)
@@ -111,18 +145,19 @@ def test_average_over_classes_is_torchs_mean(scenario, new, classes):
 def test_zero_at_the_teacher():
     context = FakeContext(classification_stream(tasks=2))
     part = LwF()
-    state = part.consolidate(context, {})
-    batch = context.fetch(context.train_addresses(0))
-    found = part.loss(context, state, batch, context.forward(context.theta, batch.inputs))
-    assert found.abs().max() < 1e-15
+    state, teacher = taught(part, context, 1)
+    _, targets = student_and_teacher(context, teacher, 1)
+    found = held(part, context, state)
+    assert found.value(targets, targets).abs().max() < 1e-15
+    assert found.errors(targets, targets).abs().max() == 0
 
 
 def test_regression_distils_the_squared_difference():
     context = FakeContext(regression_stream())
     part = LwF(lam=0.5)
     state, teacher = taught(part, context, 1)
-    batch, outputs, targets = student_and_teacher(context, teacher, 1)
-    found = part.loss(context, state, batch, outputs)
+    outputs, targets = student_and_teacher(context, teacher, 1)
+    found = held(part, context, state).value(outputs, targets)
     expected = [0.5 * functional.mse_loss(outputs[lane], targets[lane]) for lane in range(2)]
     torch.testing.assert_close(found, torch.stack(expected))
 
@@ -131,16 +166,16 @@ def test_weighting_by_tasks_is_a_share_of_both_losses():
     context = FakeContext(classification_stream(tasks=3))
     part = stack([LwF(lam=1.0, weighting="tasks"), LwF(lam=0.0, weighting="tasks")])
     state, teacher = taught(part, context, 2)
-    batch, outputs, targets = student_and_teacher(context, teacher, 2)
-    old = stack([LwF(), LwF()]).loss(context, state, batch, outputs)
-    added = part.loss(context, state, batch, outputs)
-    gradient = torch.full((2, 4), 6.0)
-    part.gradient(context, state, gradient)
+    batch = context.fetch(context.train_addresses(2)[:, :5])
+    outputs, targets = student_and_teacher(context, teacher, 2)
+    old = held(stack([LwF(), LwF()]), context, state).value(outputs, targets)
+    found = held(part, context, state)
     # n = 3: a third of the new loss, two thirds of the old.
-    assert gradient[0].tolist() == [pytest.approx(2.0)] * 4
-    assert float(added[0]) / 3 == pytest.approx(float(old[0]) * 2 / 3, rel=1e-6)
-    assert gradient[1].tolist() == [6.0] * 4
-    assert float(added[1]) == 0.0
+    assert found.task_weight.tolist() == [pytest.approx(1 / 3), 1.0]
+    assert found.value(outputs, targets).tolist() == [pytest.approx(float(old[0]) * 2 / 3), 0.0]
+    errors = Distillations(context, (found,)).add(batch, outputs, torch.full_like(outputs, 6.0))
+    torch.testing.assert_close(errors[0], 2.0 + found.errors(outputs, targets)[0])
+    assert (errors[1] == 6.0).all()
 
 
 def test_the_first_stage_is_naives_and_lambda_shapes_no_teacher():

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from scipy.optimize import minimize
 from scipy.stats import chisquare
 from torch.nn import functional
 
+from clbench.engine.distillations import Distillations
 from clbench.lanes import stack
 from clbench.strategies import AGEM, GEM, DarkReplay, ExperienceReplay, GDumb, NaiveRehearsal
 from clbench.strategies.balance import share_places
 from clbench.strategies.projection import project_many, project_one
-from clbench.strategies.replay_buffer import draw, empty, keep, reservoir_slots, uniform
+from clbench.strategies.replay_buffer import draws, empty, keep, reservoir_slots, uniforms
 
 
 def memories(context, policy, places, stages):
@@ -189,22 +191,21 @@ def test_draws_are_uniform_over_the_filled_places_and_belong_to_seed_and_step():
     memory = torch.tensor([[7, -1, 9, 11, -1], [-1, 3, -1, -1, -1]])
     drawn = []
     for step in range(1, 201):
-        context.stage_step = step
-        drawn.append(draw(context, memory, 10))
+        drawn.append(draws(context, memory, 10, range(step - 1, step))[0])
     found = torch.cat(drawn, 1)
     assert set(found[1].tolist()) == {3}
     counts = Counter(found[0].tolist())
     assert set(counts) == {7, 9, 11}
     assert chisquare(list(counts.values())).pvalue > 0.01
-    context.stage_step = 70  # a step in the middle of a block, without what went before
-    assert torch.equal(draw(context, memory, 10), drawn[69])
+    # A step in the middle of a block, without what went before, and many over the ends of blocks.
+    assert torch.equal(draws(context, memory, 10, range(69, 70))[0], drawn[69])
+    assert torch.equal(draws(context, memory, 10, range(60, 150)), torch.stack(drawn[60:150]))
     assert not torch.equal(drawn[69], drawn[70])
 
 
 def test_uniform_numbers_lie_in_the_half_open_interval_and_differ_by_purpose():
     context = FakeContext(classification_stream(), lanes=2)
-    context.stage_step = 3
-    one, other = uniform(context, "a", 500), uniform(context, "b", 500)
+    one, other = (uniforms(context, purpose, 500, range(2, 3))[0] for purpose in "ab")
     assert one.shape == (2, 500)
     assert 0 <= one.min() < 0.01
     assert 0.99 < one.max() < 1
@@ -218,12 +219,12 @@ def test_replay_weighs_batch_and_memory(weighting):
     part = ExperienceReplay(buffer_size=6, replay_batch_size=5, weighting=weighting)
     state = part.start(context)
     own = context.train_addresses(0)[:, :4]
-    assert part.at(0).batch is None
+    assert part.at(0).replay is None
     state = part.at(0).consolidate(context, state)
-    context.stage, context.stage_step = 1, 1
+    context.stage = 1
     state = part.at(1).consolidate(context, state)
     context.stage = 2
-    address, weight = part.at(2).batch(context, state, own)
+    (address,), weight, *_ = part.at(2).replay(context, state, own[None], range(1))
     assert address.shape == (2, 5)
     assert weight.shape == (9,)
     for lane in range(2):
@@ -269,53 +270,74 @@ def test_gdumb_trains_on_its_memory_alone_and_starts_again():
     assert Counter((data[0] // context.pool).tolist()) == {0: 4, 1: 4}
 
 
-def dark_step(part, context, state, own, step):
-    """Let the strategy see one step's batch and return its loss, the batch and the outputs."""
-    context.stage_step = step
+def dark_steps(part, context, state, own, steps):
+    """Let the strategy see steps of own samples `[step, lane, batch]`; return what it adds, and outputs."""
     acts = part.at(context.stage)
-    extra, address, weight = None, own, None
-    if acts.batch is not None:
-        extra = acts.batch(context, state, own)
-        address, weight = torch.cat([own, extra[0]], 1), extra[1]
-    batch = context.fetch(address, weight, own.shape[1])
-    outputs = context.forward(context.theta, batch.inputs)
-    return acts.loss(context, state, batch, outputs), batch, outputs, extra
+    held = Distillations(context, acts.distillations(context, state))
+    replay, seen = acts.replay(context, state, own, steps), []
+    for index in range(len(steps)):
+        address = torch.cat([own[index], replay.address[index]], 1)
+        places, slots = replay.places[index], replay.slots[index]
+        batch = replace(context.fetch(address, new=own.shape[2]), places=places, slots=slots)
+        outputs = context.forward(context.theta, batch.inputs)
+        seen.append((outputs, held.add(batch, outputs, torch.zeros_like(outputs))))
+        context.theta += 0.1
+    return replay, seen
 
 
 def test_dark_replay_keeps_samples_with_the_outputs_of_their_step():
     context = FakeContext(classification_stream(tasks=2, samples=20))
     part = stack([DarkReplay(0.3, 0.7, buffer_size=6, replay_batch_size=4), DarkReplay(2.0, 0.1, 6, 4)])
     state = part.start(context)
+    own = torch.stack(context.train_addresses(0).split(5, 1))
+    replay, seen = dark_steps(part, context, state, own, range(4))
+    assert replay.address.shape == (4, 2, 0)
     given = {}
-    for step in range(1, 5):
-        own = context.train_addresses(0)[:, 5 * (step - 1) : 5 * step]
-        loss, batch, outputs, extra = dark_step(part, context, state, own, step)
-        assert extra is None
-        assert loss.tolist() == [0.0, 0.0]
-        assert not loss.requires_grad
+    for addresses, (outputs, errors) in zip(own, seen, strict=True):
+        assert errors.abs().max() == 0
         for lane in range(2):
-            for address, output in zip(own[lane].tolist(), outputs[lane], strict=True):
-                given[lane, address] = output
-        context.theta += 0.1
+            given |= {
+                (lane, one): each for one, each in zip(addresses[lane].tolist(), outputs[lane], strict=True)
+            }
     assert state["seen"].tolist() == [[20], [20]]
-    held = {}
     for lane in range(2):
         for address, logits in zip(state["buffer"][lane, :6].tolist(), state["logits"][lane], strict=False):
-            held[lane, address] = logits
             assert torch.equal(logits, given[lane, address])
     context.stage = 1
-    own = context.train_addresses(1)[:, :5]
-    before = state["buffer"].clone()
-    loss, batch, outputs, extra = dark_step(part, context, state, own, 1)
-    address, weight = extra
-    assert address.shape == (2, 8)
-    assert weight[:, :4].abs().max() == 0
-    torch.testing.assert_close(weight[:, 4:], torch.tensor([[0.7 / 4] * 4, [0.1 / 4] * 4]))
+    own, before = context.train_addresses(1)[None, :, :5], state["buffer"].clone()
+    replay, ((outputs, errors),) = dark_steps(part, context, state, own, range(1))
+    assert replay.address.shape == (1, 2, 8)
+    assert replay.weight[:, :4].abs().max() == 0
+    torch.testing.assert_close(replay.weight[:, 4:], torch.tensor([[0.7 / 4] * 4, [0.1 / 4] * 4]))
+    assert errors[:, :5].abs().max() == errors[:, 9:].abs().max() == 0
     for lane, alpha in ((0, 0.3), (1, 2.0)):
-        assert set(address[lane].tolist()) <= set(before[lane, :6].tolist())
-        stored = torch.stack([given[lane, one] for one in address[lane, :4].tolist()])
-        expected = alpha * functional.mse_loss(outputs[lane, 5:9], stored)
-        assert float(loss[lane]) == pytest.approx(float(expected), rel=1e-6)
+        address = replay.address[0, lane].tolist()
+        assert set(address) <= set(before[lane, :6].tolist())
+        stored = torch.stack([given[lane, one] for one in address[:4]])
+        leaf = outputs[lane, 5:9].clone().requires_grad_()
+        (expected,) = torch.autograd.grad(alpha * functional.mse_loss(leaf, stored), leaf)
+        torch.testing.assert_close(errors[lane, 5:9], expected, rtol=1e-6, atol=1e-12)
+
+
+def test_steps_asked_for_at_once_are_those_asked_for_one_by_one():
+    part = DarkReplay(buffer_size=6, replay_batch_size=4)
+    found = []
+    for asked in ([range(7)], [range(3), range(3, 7)], [range(step, step + 1) for step in range(7)]):
+        context = FakeContext(classification_stream(tasks=2, samples=35))
+        state = part.start(context)
+        dark_steps(part, context, state, context.train_addresses(0)[None, :, :9], range(1))
+        context.stage = 1
+        own = torch.stack(context.train_addresses(1).split(5, 1))
+        parts = [dark_steps(part, context, state, own[steps.start : steps.stop], steps) for steps in asked]
+        replays, seen = zip(*parts, strict=True)
+        addresses, slots = (
+            torch.cat([getattr(one, name) for one in replays]) for name in ("address", "slots")
+        )
+        errors = torch.stack([step[1] for steps in seen for step in steps])
+        found.append({"addresses": addresses, "slots": slots, "errors": errors, **state})
+    assert any(task == 1 for task in (found[0]["addresses"][1:] // 70).flatten().tolist())
+    for other in found[1:]:
+        assert all(torch.equal(value, other[name]) for name, value in found[0].items())
 
 
 def filled(part, context):
@@ -332,7 +354,7 @@ def test_agem_projects_on_the_mean_gradient_of_its_draw():
     context = FakeContext(classification_stream(tasks=3, samples=20), lanes=4)
     part = AGEM(buffer_size=12, reference=10)
     state = filled(part, context)
-    drawn = draw(context, state["buffer"], 10)
+    drawn = draws(context, state["buffer"], 10, range(1))[0]
     reference = context.gradient_of(context.fetch(drawn))
     gradient = -reference + 0.1
     gradient[0] = reference[0]

@@ -12,6 +12,7 @@ from torch import Tensor
 from clbench.context import Batch
 from clbench.engine.data import batch_positions
 from clbench.engine.lanes_context import LanesContext
+from clbench.strategies.acts import Replay
 
 BLOCK_STEPS = 64
 """Most steps whose batches are made together."""
@@ -36,7 +37,7 @@ class Batches:
         self.context = context
         program, tasks = context.program, context.program.chosen
         self.address = address
-        self.extends = program.acts.batch
+        self.extends, self.replay = program.acts.batch, program.acts.replay
         # The order in which data is passed through is named by its tasks.
         key = "-".join(str(task) for task in tasks)
         seeds = list(dict.fromkeys(context.seeds))
@@ -47,30 +48,35 @@ class Batches:
         self.ends = np.cumsum([0] + [stop - start for _, start, stop in bounds])
         self.block_steps = self._block_steps(max(stop - start for _, start, stop in bounds))
         self.block_start = 0
-        self.addresses: list[Tensor] = []
         self.block: list[Batch] = []
         self.weights: dict[int, Tensor] = {}
         # One task: every sample of the stage has the same row of the mask.
-        self.mask = None
-        if program.masks is not None and len(tasks) == 1 and program.acts.data is None:
+        self.mask, own_alone = None, program.acts.data is None and self.replay is None
+        if program.masks is not None and len(tasks) == 1 and own_alone:
             self.mask = program.masks[tasks[0]]
 
-    def __getitem__(self, index: int) -> Batch:
-        """Return the batch of a step, counted from 0 in the stage."""
-        if not self.block_start <= index < self.block_start + len(self.addresses):
-            self._make_block(index)
-        if self.extends is None:
-            return self.block[index - self.block_start]
-        address = self.addresses[index - self.block_start]
-        return self._extended(address, *self.extends(self.context, self.context.state, address))
+    def take(self, index: int, stop: int) -> Batch:
+        """Return the batch of a step, counted from 0 in the stage.
 
-    def _extended(self, address: Tensor, added: Tensor, weight: Tensor) -> Batch:
-        """Return the batch with what the strategy adds from its memory."""
-        size = address.shape[1]
+        Args:
+            index: of the step.
+            stop: the steps before it are taken before anybody looks at the strategy's state.
+        """
+        if not self.block_start <= index < self.block_start + len(self.block):
+            self._make_block(index, stop)
+        batch = self.block[index - self.block_start]
+        if self.extends is None:
+            return batch
+        added, weight = self.extends(self.context, self.context.state, batch.address)
+        weight = self._joined(weight, batch.new, added.shape[1])
+        return self.context.fetch(torch.cat([batch.address, added], 1), weight, batch.new)
+
+    def _joined(self, weight: Tensor, own: int, added: int) -> Tensor:
+        """Return the weights of a whole batch, given those of what was added to it, or of all."""
         weight = weight if weight.dim() == 2 else weight[None]
-        if weight.shape[1] == added.shape[1]:
-            weight = torch.cat([self._weight(size).expand(weight.shape[0], -1), weight], 1)
-        return self.context.fetch(torch.cat([address, added], 1), weight, size)
+        if weight.shape[1] == own + added:
+            return weight
+        return torch.cat([self._weight(own).expand(weight.shape[0], -1), weight], 1)
 
     def _weight(self, size: int) -> Tensor:
         if size not in self.weights:
@@ -80,31 +86,40 @@ class Batches:
     def _block_steps(self, batch: int) -> int:
         inputs = self.context.data.inputs
         sample = INDEX_BYTES + inputs[0].numel() * inputs.element_size()
+        samples = batch if self.replay is None else 2 * batch  # about as many come from memory
         room = BLOCK_BYTES.get(inputs.device.type, BLOCK_BYTES["cpu"])
-        return max(1, min(BLOCK_STEPS, room // (self.context.lanes * batch * sample)))
+        return max(1, min(BLOCK_STEPS, room // (self.context.lanes * samples * sample)))
 
-    def _make_block(self, first: int) -> None:
-        last = min(first + self.block_steps, len(self.ends) - 1)
+    def _make_block(self, first: int, stop: int) -> None:
+        last = min(first + self.block_steps, len(self.ends) - 1 if self.replay is None else stop)
         positions = self.orders[:, self.ends[first] : self.ends[last]][self.seed_of_lane]
         address = self.address.gather(1, positions)
-        self.block_start, self.addresses, self.block = first, [], []
+        self.block_start, self.block = first, []
         done = 0
         for size, steps in groupby(np.diff(self.ends[first : last + 1]).tolist()):
             count = len(list(steps))
             part = address[:, done : done + count * size].unflatten(1, (count, size))
             done += count * size
-            part = part.transpose(0, 1).contiguous()
-            self.addresses += part.unbind()
-            if self.extends is None:
-                self.block += self._gathered(part)
+            begin = first + len(self.block)
+            self.block += self._gathered(part.transpose(0, 1).contiguous(), range(begin, begin + count))
 
-    def _gathered(self, address: Tensor) -> list[Batch]:
-        """Return the batches of addresses `[step, lane, batch]`."""
-        steps, _, size = address.shape
-        weight = self._weight(size)
-        whole = self.context.batch(self.context.data.resolve(address), weight, size, self.mask)
-        masks: Sequence[Tensor | None] = [whole.mask] * steps
-        if self.mask is None and whole.mask is not None:
-            masks = whole.mask.unbind()
-        parts = zip(address.unbind(), whole.inputs.unbind(), whole.targets.unbind(), masks, strict=True)
-        return [Batch(where, x, y, mask, weight, size) for where, x, y, mask in parts]
+    def _gathered(self, address: Tensor, steps: range) -> list[Batch]:
+        """Return the batches of some steps, whose own samples have the addresses `[step, lane, batch]`."""
+        own = address.shape[2]
+        added = Replay(address[..., :0], self._weight(own))
+        if self.replay is not None:
+            added = self.replay(self.context, self.context.state, address, steps)
+        rows = self.context.data.resolve(torch.cat([address, added.address], 2))
+        weight = self._joined(added.weight, own, added.address.shape[2])
+        whole = self.context.batch(rows, weight, own, self.mask)
+        parts = (whole.address, whole.inputs, whole.targets, whole.mask, added.places, added.slots)
+        each_step = zip(*(_of_steps(part, len(steps)) for part in parts), strict=True)
+        return [
+            Batch(where, x, y, mask, weight, own, places, slots)
+            for where, x, y, mask, places, slots in each_step
+        ]
+
+
+def _of_steps(values: Tensor | None, steps: int) -> Sequence[Tensor | None]:
+    """Return every step's part of `[step, …]`; all have the same mask `[outputs]`, or nothing."""
+    return [values] * steps if values is None or values.dim() == 1 else values.unbind()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-VECTOR = 16
-"""Floats of the longest vector of a CPU."""
+from clbench.models.softmax import softmax
 
 
 def sample_losses(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
@@ -43,14 +41,3 @@ def output_errors(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
     minus = torch.full((1, 1, 1), -1.0, dtype=errors.dtype, device=errors.device)
     errors.scatter_add_(2, targets[..., None], minus.expand(*targets.shape, 1))
     return errors.mul_(weight[..., None])
-
-
-def softmax(logits: Tensor) -> Tensor:
-    """Return the softmax over the outputs, `[lane, batch, outputs]`.
-
-    Few outputs don't fill a vector: torch then takes them one by one, and as many samples side by side in a
-    tenth of the time.
-    """
-    if logits.shape[2] > VECTOR:
-        return functional.softmax(logits, 2)
-    return functional.softmax(logits.transpose(1, 2).contiguous(), 1).transpose(1, 2).contiguous()

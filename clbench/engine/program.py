@@ -109,8 +109,9 @@ def heads_in_use(kind: str, acts: Acts, stream: Stream, stage: int) -> frozenset
         stage: from 0.
     """
     tasks = set(tasks_of(acts.tasks, stage, len(stream.tasks)))
-    if acts.penalises or (acts.loss and acts.all_outputs):
+    losses = acts.loss or acts.distillations
+    if acts.penalises or (losses and acts.all_outputs):
         tasks |= set(range(len(stream.tasks)))
-    elif acts.data or acts.batch or acts.loss or acts.gradient or kind == "separate_zeros":
+    elif acts.data or acts.batch or acts.replay or losses or acts.gradient or kind == "separate_zeros":
         tasks |= set(range(stage + 1))
     return frozenset(stream.tasks[task].outputs for task in tasks)

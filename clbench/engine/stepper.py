@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clbench.context import Batch
 from clbench.engine.batches import Batches
+from clbench.engine.distillations import Distillations
 from clbench.engine.lanes_context import LanesContext
 from clbench.engine.losses import batch_loss
 from clbench.engine.penalties import Penalties
@@ -48,6 +49,9 @@ class EagerStepper(Stepper):
         if self.factors is not None:
             places = context.layout.slices().items()
             context.network.freeze([name for name, place in places if not self.factors[place].any()])
+        self.distillations = None
+        if self.acts.distillations is not None:
+            self.distillations = Distillations(context, self.acts.distillations(context, context.state))
         self.penalties = Penalties(context, self.factors) if self.acts.penalises else None
         if self.penalties is not None:
             context.total_gradient = torch.zeros_like(context.theta)
@@ -66,7 +70,7 @@ class EagerStepper(Stepper):
         columns: dict[str, Tensor] = {}
         for index in range(start, stop):
             context.step, context.stage_step = state.step + index - start + 1, index + 1
-            batch = self.batches[index]
+            batch = self.batches.take(index, stop)
             samples += batch.address.shape[1]
             columns = self.step(batch, recorded=index + 1 == stop)
         state.step, state.stage_step = context.step, context.stage_step
@@ -89,6 +93,8 @@ class EagerStepper(Stepper):
                 added = acts.loss(context, state, batch, leaf).sum()
             if added.requires_grad:
                 errors = errors + torch.autograd.grad(added, leaf)[0]
+        if self.distillations is not None:
+            errors = self.distillations.add(batch, outputs, errors)
         context.network.backward(errors)
         if self.factors is not None:
             context.task_gradient.mul_(self.factors != 0)

@@ -2,12 +2,13 @@
 
 from clbench.context import Batch, Context, State
 from clbench.penalty import Pull
-from clbench.strategies.acts import Acts
+from clbench.strategies.acts import Acts, Replay
 from clbench.strategies.agem import AGEM
 from clbench.strategies.base import Strategy
 from clbench.strategies.baselines import Cumulative, Joint, Naive
 from clbench.strategies.combined import Combined
 from clbench.strategies.der import DarkReplay
+from clbench.strategies.distillation import Distillation
 from clbench.strategies.er import ExperienceReplay
 from clbench.strategies.gdumb import GDumb
 from clbench.strategies.gem import GEM
@@ -25,6 +26,7 @@ __all__ = [
     "Context",
     "Cumulative",
     "DarkReplay",
+    "Distillation",
     "ExperienceReplay",
     "GDumb",
     "Joint",
@@ -33,6 +35,7 @@ __all__ = [
     "NaiveRehearsal",
     "Pull",
     "Regularized",
+    "Replay",
     "ShrinkPerturb",
     "State",
     "Strategy",

@@ -12,9 +12,28 @@ from clbench.context import Batch, Context, State
 from clbench.importance import StepSum
 from clbench.models.base import Layout
 from clbench.penalty import Pull
+from clbench.strategies.distillation import Distillation
 
 Tasks = Literal["own", "seen", "all"]
 """Tasks of the stream, seen from a stage: its own, those up to it, or all."""
+
+
+class Replay(NamedTuple):
+    """What some steps train on beside the stage's own samples.
+
+    Args:
+        address: of the samples from memory, int64 `[steps, lane, memory]`.
+        weight: as `Acts.batch` returns it, the same at every step.
+        places: which of the outputs stored for a `Distillation` are taught to the first samples from memory,
+            int64 `[steps, lane, taught]`.
+        slots: where the outputs for the stage's own samples are stored, int64 `[steps, lane, batch]`. Two
+            samples of a step may share the last slot alone, which is never read.
+    """
+
+    address: Tensor
+    weight: Tensor
+    places: Tensor | None = None
+    slots: Tensor | None = None
 
 
 class Acts(NamedTuple):
@@ -27,8 +46,14 @@ class Acts(NamedTuple):
         batch: `(context, state, address)` → `(address [lane, memory], weight)` to add to a batch. The weight
             is `[memory]` or `[lane, memory]`; or that of the whole batch, own samples first
             (`[batch + memory]` or with lanes), where those should not keep their 1 / batch.
+        replay: `(context, state, address, steps)` → a `Replay`, for some steps at once, instead of `batch`
+            where nothing depends on θ. It is given the own samples' addresses `[steps, lane, batch]` and the
+            steps' numbers in the stage, from 0, as a range; it is asked for every step once, in order, and
+            leaves its state as it is after the last of them.
         loss: `(context, state, batch, outputs)` → a loss on the outputs, `[lane]`, λ included, differentiable
             in `outputs` `[lane, batch, outputs]`.
+        distillations: `(context, state)` → losses on the outputs as data, once a stage, whose errors are
+            closed forms.
         penalty: `(context, state, theta)` → the penalty, λ included, `[lane]`, differentiable in `theta`
             `[lane, padded]`; its gradient is taken by autograd.
         pulls: `(context, state)` → penalties as data, once a stage, whose gradients are closed forms.
@@ -42,7 +67,7 @@ class Acts(NamedTuple):
         rates: `(layout)` → the factor on every element's step `[padded]`, 0 where frozen; None for all 1.
         tasks: whose training data the stage uses.
         epoch: whose number of samples sets the steps of a stage trained by epochs; None for `tasks`.
-        all_outputs: whether `loss` reaches the outputs of tasks to come too.
+        all_outputs: whether a loss on the outputs reaches those of tasks to come too.
         shaped_by: names of the fields that shape the training of this stage, dotted for fields of parts
             (`groups.pattern`); None for all. Runs that agree on them, and on all before, share the stage.
         kept_by: the same for what `consolidate` leaves.
@@ -50,7 +75,9 @@ class Acts(NamedTuple):
 
     data: Callable[[Context, State, Tensor], Tensor] | None = None
     batch: Callable[[Context, State, Tensor], tuple[Tensor, Tensor]] | None = None
+    replay: Callable[[Context, State, Tensor, range], Replay] | None = None
     loss: Callable[[Context, State, Batch, Tensor], Tensor] | None = None
+    distillations: Callable[[Context, State], tuple[Distillation, ...]] | None = None
     penalty: Callable[[Context, State, Tensor], Tensor] | None = None
     pulls: Callable[[Context, State], tuple[Pull, ...]] | None = None
     gradient: Callable[[Context, State, Tensor], None] | None = None
@@ -82,7 +109,8 @@ class Acts(NamedTuple):
         return (*places, self.rates is not None, self.interval, self.tasks, self.epoch, self.all_outputs)
 
 
-PLACES = ("data", "batch", "loss", "penalty", "pulls", "gradient", "sums", "after_step", "consolidate")
+PLACES = ("data", "batch", "replay", "loss", "distillations", "penalty", "pulls", "gradient")
+PLACES += ("sums", "after_step", "consolidate")
 """The functions that a strategy may have, in the order of a step."""
 
 TRAINING = (*PLACES[:-1], "rates")

@@ -54,7 +54,9 @@ class Strategy(Part, ABC):  # noqa: B024  every place has a default, so nothing 
 
     data: Place = None
     batch: Place = None
+    replay: Place = None
     loss: Place = None
+    distillations: Place = None
     penalty: Place = None
     pulls: Place = None
     gradient: Place = None

@@ -18,8 +18,8 @@ from clbench.strategies.acts import Acts, Tasks
 from clbench.strategies.base import Strategy
 from clbench.streams.base import Stream
 
-ALONE = ("data", "batch", "tasks")
-"""What only one part may choose."""
+ALONE = {"data": ("data",), "batch": ("batch", "replay"), "tasks": ("tasks",)}
+"""What only one part may choose, and by which places."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,19 @@ class Combined(Strategy):
     def cross_problems(self, key: str) -> Iterator[str]:
         if not self.parts:
             yield f"{key}.parts must have at least one strategy; got {key}.parts=[]. Add one by its _target_."
-        for place in ALONE:
-            nothing = getattr(Acts(), place)
+        for chosen, places in ALONE.items():
             choosing = [
                 type(part).__name__
                 for part in self.parts
-                if any(getattr(part.at(stage), place) != nothing for stage in (0, 1))
+                if any(
+                    getattr(part.at(stage), place) != getattr(Acts(), place)
+                    for stage in (0, 1)
+                    for place in places
+                )
             ]
             if len(choosing) > 1:
                 yield (
-                    f"Only one of {key}.parts may choose {place}; got {' and '.join(choosing)}. "
+                    f"Only one of {key}.parts may choose {chosen}; got {' and '.join(choosing)}. "
                     "Leave one of them out."
                 )
 
@@ -72,7 +75,9 @@ class Combined(Strategy):
         return Acts(
             data=_together(each, "data", _only),
             batch=_together(each, "batch", _only),
+            replay=_together(each, "replay", _only),
             loss=_together(each, "loss", _sum),
+            distillations=_together(each, "distillations", _chained),
             penalty=_together(each, "penalty", _sum),
             pulls=_together(each, "pulls", _chained),
             gradient=_together(each, "gradient", list),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clbench.context import Batch, Context, State
+from clbench.context import Context, State
 from clbench.fields import count, number
-from clbench.strategies.acts import Acts
+from clbench.strategies.acts import Acts, Replay
 from clbench.strategies.base import Strategy
-from clbench.strategies.replay_buffer import draw_places, empty, reservoir_slots, uniform
+from clbench.strategies.distillation import Distillation
+from clbench.strategies.replay_buffer import empty, filled_places, reservoir_slots, uniforms
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,8 @@ class DarkReplay(Strategy):
     def at(self, stage: int) -> Acts:
         if self.buffer_size == 0:
             return Acts()
-        if stage == 0:
-            return Acts(loss=self.remember, shaped_by=("buffer_size",))
-        return Acts(batch=self.batch, loss=self.loss, all_outputs=True)
+        found = Acts(replay=self.replay, distillations=self.distillations)
+        return found._replace(all_outputs=True) if stage else found._replace(shaped_by=("buffer_size",))
 
     def start(self, context: Context) -> State:
         """Return an empty memory, with one place more for what is not kept."""
@@ -53,34 +53,27 @@ class DarkReplay(Strategy):
             "logits": torch.zeros(shape, dtype=context.theta.dtype, device=context.device),
         }
 
-    def batch(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw both memory batches: the first for α, the second for β."""
-        count = self.replay_batch_size or address.shape[1]
-        filled = state["seen"].clamp(max=self.buffer_size)
-        places = draw_places(context, filled, 2 * count)
-        context.scratch["der/places"] = places
-        if ("der/weight", count) not in context.scratch:
-            beta = torch.as_tensor(self.beta, dtype=torch.float32, device=context.device)
-            weight = torch.zeros(context.lanes, 2 * count, device=context.device)
-            weight[:, count:] = beta.reshape(-1, 1) / count
-            context.scratch["der/weight", count] = weight
-        return state["buffer"].gather(1, places), context.scratch["der/weight", count]
+    def replay(self, context: Context, state: State, address: Tensor, steps: range) -> Replay:
+        """Draw both memory batches, the first for α, the second for β, and offer the own samples."""
+        own, size = address.shape[2], self.buffer_size
+        count = (self.replay_batch_size or own) if context.stage else 0
+        seen = state["seen"] + own * torch.arange(len(steps), device=context.device)[:, None, None]
+        places = filled_places(uniforms(context, "memory/draw", 2 * count, steps), seen.clamp(max=size))
+        slots = reservoir_slots(size, seen, uniforms(context, "memory/offer", own, steps))
+        drawn = torch.empty_like(places)
+        for index in range(len(steps)):
+            torch.gather(state["buffer"], 1, places[index], out=drawn[index])
+            state["buffer"].scatter_(1, slots[index], address[index])
+        state["seen"].add_(own * len(steps))
+        return Replay(drawn, self._weight(context, count), places[..., :count], slots)
 
-    def loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
-        """Return the distillation, and offer the batch's own samples to the memory."""
-        count = (outputs.shape[1] - batch.new) // 2
-        places = context.scratch["der/places"][:, :count, None].expand(-1, -1, context.outputs)
-        stored = state["logits"].gather(1, places)
-        apart = outputs[:, batch.new : batch.new + count] - stored
-        self.remember(context, state, batch, outputs)
-        return self.alpha * apart.square().mean((1, 2))
+    def distillations(self, context: Context, state: State) -> tuple[Distillation, ...]:
+        """Return what the outputs of the first memory batch are held to."""
+        return (Distillation(state["logits"], weight=self.alpha),)
 
-    def remember(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
-        """Offer the batch's own samples, with their outputs, to the memory; return the loss 0."""
-        address, logits = batch.address[:, : batch.new], outputs[:, : batch.new].detach()
-        numbers = uniform(context, "memory/offer", batch.new)
-        slots = reservoir_slots(self.buffer_size, state["seen"], numbers)
-        state["buffer"].scatter_(1, slots, address)
-        state["logits"].scatter_(1, slots[..., None].expand_as(logits), logits)
-        state["seen"].add_(batch.new)
-        return torch.zeros(context.lanes, dtype=outputs.dtype, device=outputs.device)
+    def _weight(self, context: Context, count: int) -> Tensor:
+        """Return the weights of both memory batches in the task loss, 0 and β / count."""
+        weight = torch.zeros(context.lanes, 2 * count, device=context.device)
+        beta = torch.as_tensor(self.beta, dtype=torch.float32, device=context.device)
+        weight[:, count:] = beta.reshape(-1, 1) / max(count, 1)
+        return weight

@@ -10,9 +10,9 @@ from torch import Tensor
 from clbench.context import Context, State
 from clbench.fields import choice, count
 from clbench.models.base import Layout
-from clbench.strategies.acts import Acts
+from clbench.strategies.acts import Acts, Replay
 from clbench.strategies.base import Strategy
-from clbench.strategies.replay_buffer import POLICIES, ReplayBuffer
+from clbench.strategies.replay_buffer import POLICIES, ReplayBuffer, draws
 from clbench.streams.base import Stream
 
 
@@ -50,18 +50,17 @@ class ExperienceReplay(Strategy):
 
     def at(self, stage: int) -> Acts:
         filling = self.buffer.filling()
-        return filling._replace(batch=self.batch) if stage and self.buffer_size else filling
+        return filling._replace(replay=self.replay) if stage and self.buffer_size else filling
 
     def start(self, context: Context) -> State:
         return self.buffer.empty(context)
 
-    def batch(self, context: Context, state: State, address: Tensor) -> tuple[Tensor, Tensor]:
+    def replay(self, context: Context, state: State, address: Tensor, steps: range) -> Replay:
         """Draw from the buffer."""
-        own, old = address.shape[1], self.replay_batch_size or address.shape[1]
-        if ("er/weight", own) not in context.scratch:
-            weight = torch.full((own + old,), 1.0 / (own + old))
-            if self.weighting == "tasks":
-                share = 1.0 / (context.stage + 1)
-                weight[:own], weight[own:] = share / own, (1.0 - share) / old
-            context.scratch["er/weight", own] = weight.to(context.device)
-        return self.buffer.draw(context, state, old), context.scratch["er/weight", own]
+        own = address.shape[2]
+        old = self.replay_batch_size or own
+        weight = torch.full((own + old,), 1.0 / (own + old), device=context.device)
+        if self.weighting == "tasks":
+            share = 1.0 / (context.stage + 1)
+            weight[:own], weight[own:] = share / own, (1.0 - share) / old
+        return Replay(draws(context, state["buffer"], old, steps), weight)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from clbench.context import Batch, Context, State
+from clbench.context import Context, State
 from clbench.fields import choice, number
 from clbench.strategies.acts import Acts
 from clbench.strategies.base import Strategy
+from clbench.strategies.distillation import Distillation
 
 
 @dataclass(frozen=True)
@@ -60,27 +60,23 @@ class LwF(Strategy):
         teaching = Acts(consolidate=self.consolidate, kept_by=())
         if stage == 0:
             return teaching
-        return teaching._replace(
-            loss=self.loss, gradient=self.gradient if self.weighting == "tasks" else None
+        return teaching._replace(distillations=self.distillations)
+
+    def distillations(self, context: Context, state: State) -> tuple[Distillation, ...]:
+        """Return what the outputs are held to, with the weights of both losses."""
+        share = self.lam * (1.0 - 1.0 / (context.stage + 1))
+        by_tasks = self.weighting == "tasks"
+        return (
+            Distillation(
+                taught=state["teacher"],
+                weight=share if by_tasks else self.lam,
+                temperature=None if context.scenario == "regression" else self.temperature,
+                teacher=state["heads"],
+                student=self._competing(context, state["heads"]),
+                averaged=self.classes == "mean",
+                task_weight=1.0 - share if by_tasks else 1.0,
+            ),
         )
-
-    def loss(self, context: Context, state: State, batch: Batch, outputs: Tensor) -> Tensor:
-        """Return λ L_old, or with `tasks` s / (1 − s) · L_old, whose gradient is then multiplied by 1 − s."""
-        taught = context.outputs_of(batch, state["teacher"])
-        if batch.targets.is_floating_point():
-            old = (outputs - taught).square().mean((1, 2))
-        else:
-            terms = [self._divergence(batch, outputs, taught, head) for head in state["heads"].unbind(1)]
-            old = torch.stack(terms).mean(0)
-        if self.weighting == "sum":
-            return self.lam * old
-        share = self._share(context)
-        return share / (1.0 - share) * old
-
-    def gradient(self, context: Context, state: State, gradient: Tensor) -> None:
-        """Multiply the gradient by 1 − s."""
-        share = self._share(context)
-        gradient.mul_(1.0 - (share[:, None] if isinstance(share, Tensor) else share))
 
     def consolidate(self, context: Context, state: State) -> State:
         """Keep θ as the teacher, and which outputs the past tasks have."""
@@ -92,19 +88,16 @@ class LwF(Strategy):
             mask[:, index, low:high] = 0.0
         return {"teacher": context.theta.clone(), "heads": mask}
 
-    def _divergence(self, batch: Batch, outputs: Tensor, taught: Tensor, head: Tensor) -> Tensor:
-        teacher = student = head[:, None]
-        if self.new_classes:
-            # Without a mask all outputs compete, those of the last task of a class-incremental stream too.
-            mask = torch.zeros_like(teacher) if batch.mask is None else batch.mask
-            # With known tasks the new task's outputs are another head's, and compete with no old one.
-            compete = ((mask == 0) | (teacher != 0)).all(2, keepdim=True)
-            student = torch.where(compete, mask, teacher)
-        averaged = self.classes == "mean"
-        return distillation(outputs, taught, teacher, student, self.temperature, averaged)
-
-    def _share(self, context: Context) -> Tensor | float:
-        return self.lam * (1.0 - 1.0 / (context.stage + 1))
+    def _competing(self, context: Context, heads: Tensor) -> Tensor:
+        """Return which outputs the student's softmax runs over beside those of each old head."""
+        if not self.new_classes:
+            return heads
+        # Without a mask all outputs compete, those of the last task of a class-incremental stream too.
+        mask = context.fetch(context.train_addresses(context.stage)[:, :1]).mask
+        mask = torch.zeros_like(heads[:, :1]) if mask is None else mask
+        # With known tasks the new task's outputs are another head's, and compete with no old one.
+        compete = ((mask == 0) | (heads != 0)).all(2, keepdim=True)
+        return torch.where(compete, mask, heads)
 
 
 def _heads(context: Context) -> list[tuple[int, int]]:
@@ -113,33 +106,3 @@ def _heads(context: Context) -> list[tuple[int, int]]:
     if context.scenario == "task":
         return list(dict.fromkeys(past))
     return [(0, max(high for _, high in past) if context.scenario == "class" else context.outputs)]
-
-
-def distillation(
-    outputs: Tensor,
-    taught: Tensor,
-    teacher_mask: Tensor,
-    student_mask: Tensor,
-    temperature: Tensor | float,
-    averaged: bool = False,
-) -> Tensor:
-    """Return T² · mean over samples of KL(teacher ‖ student), `[lane]`.
-
-    Args:
-        outputs, taught: logits of student and teacher, `[lane, batch, outputs]`.
-        teacher_mask, student_mask: 0 or −inf, broadcastable to them; the student's allows all that the
-            teacher's does.
-        temperature: T, or `[lane]`.
-        averaged: divide KL by the number of classes that the student's mask allows.
-    """
-    scale = temperature.reshape(-1, 1, 1) if isinstance(temperature, Tensor) else temperature
-    target = torch.log_softmax(taught / scale + teacher_mask, 2)
-    found = torch.log_softmax(outputs / scale + student_mask, 2)
-    # Where the teacher is masked its probability is 0 and −inf stands on both sides of a difference.
-    allowed = (teacher_mask == 0).expand_as(target)
-    found, target = torch.where(allowed, found, 0.0), torch.where(allowed, target, float("-inf"))
-    divergence = functional.kl_div(found, target, reduction="none", log_target=True)
-    summed = torch.where(allowed, divergence, 0.0).sum(2)
-    if averaged:
-        summed = summed / (student_mask == 0).expand_as(target).sum(2)
-    return summed.mean(1) * (temperature * temperature)

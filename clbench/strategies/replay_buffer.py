@@ -51,8 +51,9 @@ class ReplayBuffer:
         return {"buffer": buffer, "seen": seen}
 
     def draw(self, context: Context, state: State, count: int) -> Tensor:
-        """Return addresses `[lane, count]` drawn from the filled places, uniformly and with replacement."""
-        return draw(context, state["buffer"], count)
+        """Return this step's addresses `[lane, count]`, drawn as `draws` does."""
+        step = context.stage_step - 1
+        return draws(context, state["buffer"], count, range(step, step + 1))[0]
 
     def fit_problems(self, stream: Stream) -> list[str]:
         """Return a line where the ring has too few places."""
@@ -71,38 +72,41 @@ def part_problems(size: int, stream: Stream, parts: int = 1) -> list[str]:
     ]
 
 
-def uniform(context: Context, purpose: str, columns: int) -> Tensor:
-    """Return this step's uniform numbers in [0, 1), `[lane, columns]`.
+def uniforms(context: Context, purpose: str, columns: int, steps: range) -> Tensor:
+    """Return uniform numbers in [0, 1) of some steps of the stage, counted from 0, `[steps, lane, columns]`.
 
-    They depend on seed, purpose, stage, step and the number of columns only; a block of steps is drawn at
+    A step's depend on seed, purpose, stage, step and the number of columns only; a block of steps is drawn at
     once.
     """
-    block, row = divmod(context.stage_step - 1, BLOCK_STEPS)
-    held, numbers = context.scratch.get(("uniform", purpose, columns), (None, None))
-    if held != block:
-        words = (purpose, columns, context.stage, block)
-        drawn = [
-            torch.rand(BLOCK_STEPS, columns, generator=generator(seed, *words)) for seed in context.seeds
-        ]
-        numbers = torch.stack(drawn).to(context.device)
-        context.scratch["uniform", purpose, columns] = (block, numbers)
-    return numbers[:, row]
+    found = []
+    for block in range(steps.start // BLOCK_STEPS, (steps.stop - 1) // BLOCK_STEPS + 1):
+        held, numbers = context.scratch.get(("uniform", purpose, columns), (None, None))
+        if held != block:
+            words = (purpose, columns, context.stage, block)
+            drawn = [
+                torch.rand(BLOCK_STEPS, columns, generator=generator(seed, *words)) for seed in context.seeds
+            ]
+            numbers = torch.stack(drawn, 1).to(context.device)
+            context.scratch["uniform", purpose, columns] = (block, numbers)
+        begin = block * BLOCK_STEPS
+        found.append(numbers[max(steps.start - begin, 0) : steps.stop - begin])
+    return torch.cat(found)
 
 
-def draw(context: Context, buffer: Tensor, count: int) -> Tensor:
-    """Return addresses `[lane, count]` drawn from the filled places, uniformly and with replacement."""
+def draws(context: Context, buffer: Tensor, count: int, steps: range) -> Tensor:
+    """Return addresses `[steps, lane, count]` from the filled places, uniform and with replacement."""
     key = ("filled", id(buffer))
     if key not in context.scratch:
         filled = buffer >= 0
         order = (~filled).to(torch.int8).argsort(dim=1, stable=True)
         context.scratch[key] = (buffer.gather(1, order), filled.sum(1, keepdim=True))
     packed, filled = context.scratch[key]
-    return packed.gather(1, draw_places(context, filled, count))
+    places = filled_places(uniforms(context, "memory/draw", count, steps), filled)
+    return packed.expand(len(steps), -1, -1).gather(2, places)
 
 
-def draw_places(context: Context, filled: Tensor, count: int) -> Tensor:
-    """Return places `[lane, count]` in 0 … filled − 1 `[lane, 1]`, uniform and with replacement."""
-    numbers = uniform(context, "memory/draw", count)
+def filled_places(numbers: Tensor, filled: Tensor) -> Tensor:
+    """Return places in 0 … filled − 1 by uniform numbers `[…, lane, count]`; filled is `[…, lane, 1]`."""
     return torch.minimum((numbers * filled).long(), filled - 1)
 
 
@@ -153,19 +157,19 @@ def empty(context: Context, places: int, classes: int = 1) -> State:
 
 
 def reservoir_slots(places: int, seen: Tensor, numbers: Tensor) -> Tensor:
-    """Return the place `[lane, batch]` that each offered sample takes; `places` itself: it is not kept.
+    """Return the place `[…, lane, batch]` that each offered sample takes; `places` itself: it is not kept.
 
     Args:
         places: size of the memory.
-        seen: samples offered before, `[lane, 1]`.
-        numbers: uniform in [0, 1), `[lane, batch]`.
+        seen: samples offered before, `[…, lane, 1]`.
+        numbers: uniform in [0, 1), `[…, lane, batch]`.
 
     Of two samples for one place the later wins, as if they had been offered one after the other.
     """
-    number = seen + torch.arange(numbers.shape[1], device=numbers.device)
+    number = seen + torch.arange(numbers.shape[-1], device=numbers.device)
     slots = torch.where(number < places, number, (numbers.double() * (number + 1)).long())
     slots = slots.clamp(max=places)
-    later = (slots[:, :, None] == slots[:, None, :]).triu(1).any(2)
+    later = (slots[..., :, None] == slots[..., None, :]).triu(1).any(-1)
     return torch.where(later, places, slots)
 
 
