@@ -46,6 +46,18 @@ def test_every_counted_multiply_add_of_the_rate_is_taken(rounds):
     assert multiply_add(rounds, 0.5, 1.0) == pytest.approx(ROUND * (2 - 2.0 ** (1 - rounds)), rel=1e-6)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+def test_timed_products_are_products(transposed):
+    from product_loop import repeat
+
+    random = np.random.default_rng(0)
+    left = random.standard_normal((5, 3) if transposed else (3, 5)).astype(np.float32)
+    left = left.T if transposed else left
+    right, out = random.standard_normal((5, 7)).astype(np.float32), np.full((3, 7), np.nan, np.float32)
+    repeat(2, left, right, out)
+    assert out == pytest.approx(left.astype(float) @ right, abs=1e-5)
+
+
 def test_order_is_of_shuffled_passes():
     from starts import draw_order
     from workloads import WORKLOADS

@@ -50,9 +50,11 @@ def product(threads: int, rows: int, columns: int, inner: int, transposed: int =
 
     def make() -> Callable[[], object]:
         random = np.random.default_rng(0)
-        left, right = (random.standard_normal(size, np.float32) for size in (rows * inner, inner * columns))
-        out = np.empty(rows * columns, np.float32)
-        return lambda: repeat(times, rows, columns, inner, left, bool(transposed), right, out)
+        stored = random.standard_normal((inner, rows) if transposed else (rows, inner), np.float32)
+        left = stored.T if transposed else stored
+        right = random.standard_normal((inner, columns), np.float32)
+        out = np.empty((rows, columns), np.float32)
+        return lambda: repeat(times, left, right, out)
 
     return _together(threads, make, 3) / (threads * 3 * times * multiply_adds)
 
