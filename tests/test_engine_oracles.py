@@ -14,7 +14,7 @@ from clbench.engine.check import find_problems
 from clbench.engine.data import batch_positions, step_bounds, steps_of
 from clbench.engine.evaluate import evaluation_steps
 from clbench.importance import PathIntegral
-from clbench.models import MLP, products
+from clbench.models import MLP
 from clbench.optimizers import SGD, Adagrad, Adam, AdamW
 from clbench.strategies import Cumulative, Joint, LwF, Naive, NaiveRehearsal, Regularized
 from clbench.streams import PermutedImages, SplitImages
@@ -239,22 +239,17 @@ def test_lwf_with_blurred_boundaries_is_the_textbook_loop(outputs, new_classes):
     np.testing.assert_allclose(stage_ends(results([run])[0]), plain_loop(run), rtol=1e-4, atol=1e-4)
 
 
-def test_a_large_net_alone_is_the_textbook_loop_and_itself_in_company(monkeypatch):
-    """Its products are large enough to be taken by all cores and without the double of its lane."""
-    monkeypatch.setattr(products, "_PROVED", {})
+def test_a_large_net_alone_is_the_textbook_loop_and_itself_in_company():
     changes = {"model": MLP(hidden=(600, 520)), "optimizer": Adam(lr=3e-4)}
     run, other = (
         make("class", training=Training(steps=15, batch_size=64), seed=seed, **changes) for seed in (2, 5)
     )
     alone = results([run], threads=2)[0]
-    assert products._PROVED  # large products were met, and tried
     np.testing.assert_allclose(stage_ends(alone), plain_loop(run), rtol=1e-4, atol=1e-5)
     assert_same_bits(alone, results([other, run], threads=1)[1])
 
 
-def test_a_large_teacher_alone_has_the_bits_it_has_in_company(monkeypatch):
-    """The products of the network that LwF keeps are spared the double too."""
-    monkeypatch.setattr(products, "_PROVED", {})
+def test_a_large_teacher_alone_has_the_bits_it_has_in_company():
     changes = {"strategy": LwF(lam=2.0), "model": MLP(hidden=(600, 520))}
     run, other = (
         make("class", training=Training(steps=8, batch_size=64), seed=seed, **changes) for seed in (2, 5)

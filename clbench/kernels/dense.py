@@ -50,10 +50,10 @@ def chain_table(layers: Sequence[Sequence[int]], activation: int, batch: int) ->
         return size - count
 
     below = take(_up(layers[0][0]) * samples)
-    for row, layer in zip(table[1:], layers, strict=True):
+    for index, (row, layer) in enumerate(zip(table[1:], layers, strict=True), 1):
         rows = _up(layer[1]) * samples
         turned, before = take(samples * _up(layer[0])), take(rows)
-        after = take(rows) if activation == GELU else before
+        after = take(rows) if activation == GELU and index < len(layers) else before
         row[:] = (*layer, below, turned, before, after, take(rows))
         below = after
     table[0, :4] = len(layers), activation, samples, size
@@ -140,12 +140,12 @@ def backward(
             for row in range(start, stop):
                 slope[row] = sum_vectors(errors + 4 * row * samples, columns // WIDTH)
         if index > lowest:
-            _send_below(chain, index, room, theta, columns, samples, head[ACTIVATION], member, size)
+            send_below(chain, index, room, theta, columns, samples, head[ACTIVATION], member, size)
             meet(meeting, size)
 
 
 @inline
-def _send_below(chain, index, room, theta, columns, samples, activation, member, size):
+def send_below(chain, index, room, theta, columns, samples, activation, member, size):
     """Write the errors of the layer below."""
     layer, below = layer_of(chain, index), layer_of(chain, index - 1)
     start, stop = share(layer[INPUTS], member, size, ROWS)

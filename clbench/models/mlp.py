@@ -13,6 +13,7 @@ from clbench.fields import choice, count
 from clbench.models.activations import ACTIVATIONS
 from clbench.models.base import Layout, Model, Network, Parameter
 from clbench.models.dense import DenseNetwork
+from clbench.models.dense_torch import TorchDenseNetwork
 from clbench.models.initialisation import INITIALISATIONS, dense_tensors
 from clbench.streams.base import Stream
 
@@ -74,8 +75,10 @@ class MLP(Model):
         return tensors
 
     def bind(self, stream: Stream, theta: Tensor, gradient: Tensor) -> Network:
-        """Return the network over views of `theta` and `gradient`."""
-        return DenseNetwork(self.layout(stream), self._names(), self.activation, theta, gradient)
+        """Return the network over `theta` and `gradient`: by kernels where they are float32 on the CPU."""
+        fits = theta.device.type == "cpu" and theta.dtype is torch.float32
+        kind = DenseNetwork if fits else TorchDenseNetwork
+        return kind(self.layout(stream), self._names(), self.activation, theta, gradient)
 
     def _names(self) -> tuple[str, ...]:
         return (*(f"layers.{index}" for index in range(len(self.hidden))), "head")
