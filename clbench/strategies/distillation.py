@@ -28,7 +28,7 @@ class Distillation:
         teacher: m', 0 or −inf, `[lane, heads, outputs]`; None for the squared difference.
         student: m, which allows all that m' does.
         averaged: whether c_h is the number of outputs that m_h allows; else 1.
-        task_weight: what the task loss counts beside L, or `[lane]`.
+        task_weight: what the task loss, and a strategy's own on the outputs, count beside L, or `[lane]`.
     """
 
     taught: Tensor
