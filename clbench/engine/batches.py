@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,20 @@ BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**26}
 
 INDEX_BYTES = 32
 """Bytes of a sample's address, rows and task."""
+
+
+class Stretch(NamedTuple):
+    """The batches of some steps, one after the other.
+
+    Args:
+        addresses: int64 `[lane, samples]`.
+        ends: where each begins and the last ends, `[1 + steps]`.
+        weights: of the samples in the loss, `[1 or lane, samples]`; None for 1 / batch.
+    """
+
+    addresses: Tensor
+    ends: np.ndarray
+    weights: Tensor | None
 
 
 class Batches:
@@ -55,6 +70,11 @@ class Batches:
         if program.masks is not None and len(tasks) == 1 and own_alone:
             self.mask = program.masks[tasks[0]]
 
+    @property
+    def largest(self) -> int:
+        """The own samples of the largest batch."""
+        return int(np.diff(self.ends).max())
+
     def take(self, index: int, stop: int) -> Batch:
         """Return the batch of a step, counted from 0 in the stage.
 
@@ -70,6 +90,21 @@ class Batches:
         added, weight = self.extends(self.context, self.context.state, batch.address)
         weight = self._joined(weight, batch.new, added.shape[1])
         return self.context.fetch(torch.cat([batch.address, added], 1), weight, batch.new)
+
+    def stretch(self, start: int, stop: int) -> Stretch:
+        """Return the batches of some steps as addresses; every step is asked for once, in order."""
+        addresses, weights, sizes = [], [], []
+        for own, steps in self._groups(start, stop):
+            whole, weight = own, None
+            if self.replay is not None:
+                added = self.replay(self.context, self.context.state, own, steps)
+                whole = torch.cat([own, added.address], 2)
+                weight = self._joined(added.weight, own.shape[2], added.address.shape[2])
+                weights.append(weight.repeat(1, len(steps)))
+            addresses.append(whole.transpose(0, 1).flatten(1))
+            sizes += [whole.shape[2]] * len(steps)
+        ends = np.cumsum([0, *sizes])
+        return Stretch(torch.cat(addresses, 1), ends, torch.cat(weights, 1) if weights else None)
 
     def _joined(self, weight: Tensor, own: int, added: int) -> Tensor:
         """Return the weights of a whole batch, given those of what was added to it, or of all."""
@@ -92,16 +127,21 @@ class Batches:
 
     def _make_block(self, first: int, stop: int) -> None:
         last = min(first + self.block_steps, len(self.ends) - 1 if self.replay is None else stop)
+        self.block_start, self.block = first, []
+        for own, steps in self._groups(first, last):
+            self.block += self._gathered(own, steps)
+
+    def _groups(self, first: int, last: int) -> Iterator[tuple[Tensor, range]]:
+        """Yield the own samples' addresses `[step, lane, batch]` of steps with batches of one size, and which."""
         positions = self.orders[:, self.ends[first] : self.ends[last]][self.seed_of_lane]
         address = self.address.gather(1, positions)
-        self.block_start, self.block = first, []
         done = 0
         for size, steps in groupby(np.diff(self.ends[first : last + 1]).tolist()):
             count = len(list(steps))
             part = address[:, done : done + count * size].unflatten(1, (count, size))
             done += count * size
-            begin = first + len(self.block)
-            self.block += self._gathered(part.transpose(0, 1).contiguous(), range(begin, begin + count))
+            yield part.transpose(0, 1).contiguous(), range(first, first + count)
+            first += count
 
     def _gathered(self, address: Tensor, steps: range) -> list[Batch]:
         """Return the batches of some steps, whose own samples have the addresses `[step, lane, batch]`."""

@@ -52,6 +52,10 @@ class Penalties:
             "penalty_grad_norm": torch.linalg.vector_norm(gradient, dim=1),
         }
 
+    def values(self) -> dict[str, Tensor]:
+        """Return the penalty and the norm of its gradient, each `[lane]`, at θ."""
+        return self.add(torch.empty_like(self.context.theta), recorded=True)
+
     def shrink(self) -> None:
         """Apply the decoupled pulls to θ, in place, after the optimiser's step."""
         for pull in self.decoupled:

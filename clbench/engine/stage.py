@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from clbench.engine.batches import Batches
+from clbench.engine.compiled import CompiledStepper, takes
 from clbench.engine.data import step_bounds, steps_of
+from clbench.engine.eager import EagerStepper
 from clbench.engine.evaluate import evaluation_steps
 from clbench.engine.lanes_context import LanesContext
 from clbench.engine.program import Program
 from clbench.engine.recorder import Segment
 from clbench.engine.state import StageState
-from clbench.engine.stepper import choose_stepper
 from clbench.errors import ConfigurationError
 from clbench.strategies.acts import tasks_of
 
@@ -40,7 +41,8 @@ def train_stage(program: Program, state: StageState) -> Iterator[Segment]:
     steps = steps_of(_pace(program, address.shape[1]), program.training)
     passed = state.passed.get(program.chosen, 0) - state.stage_step
     bounds = step_bounds(address.shape[1], program.training, steps, passed)
-    stepper = choose_stepper(context, Batches(context, address, bounds))
+    batches = Batches(context, address, bounds)
+    stepper = CompiledStepper(context, batches) if takes(context) else EagerStepper(context, batches)
     recorder, network = program.recorder, context.network
     points = [] if state.step else [recorder.point(network, state, full=True)]
     for stop in evaluation_steps(steps, program.evaluation.points):

@@ -1,21 +1,12 @@
-"""Gradient steps of all lanes, with the places where a strategy acts. It does not know any strategy."""
+"""What takes the steps of a stage: the interface of the engine's ways."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from clbench.context import Batch
-from clbench.engine.batches import Batches
-from clbench.engine.distillations import Distillations
-from clbench.engine.lanes_context import LanesContext
-from clbench.engine.losses import batch_loss
-from clbench.engine.penalties import Penalties
 from clbench.engine.state import StageState
-from clbench.importance import StepSums
 
 
 class Stepper(ABC):
@@ -28,124 +19,3 @@ class Stepper(ABC):
         Returns:
             The columns of training.csv at the last step, each `[lane]`; the samples that a lane has seen.
         """
-
-
-def choose_stepper(context: LanesContext, batches: Batches) -> Stepper:
-    """Return what takes the steps, by what acts in the stage and by the machine: eager torch for all."""
-    return EagerStepper(context, batches)
-
-
-class EagerStepper(Stepper):
-    """Steps by eager torch, whatever acts.
-
-    Args:
-        context: the lanes, in the stage that they train.
-        batches: of the stage.
-    """
-
-    def __init__(self, context: LanesContext, batches: Batches) -> None:
-        self.context, self.batches, self.acts = context, batches, context.acts
-        self.factors = context.rate_factors()
-        if self.factors is not None:
-            places = context.layout.slices().items()
-            context.network.freeze([name for name, place in places if not self.factors[place].any()])
-        self.distillations = None
-        if self.acts.distillations is not None:
-            self.distillations = Distillations(context, self.acts.distillations(context, context.state))
-        self.penalties = Penalties(context, self.factors) if self.acts.penalises else None
-        if self.penalties is not None:
-            context.total_gradient = torch.zeros_like(context.theta)
-        shrinks = self.penalties is not None and self.penalties.decoupled
-        self.sums = None
-        if self.acts.sums is not None:
-            self.sums = StepSums(self.acts.sums(context, context.state), context.theta)
-        follows = self.sums is not None and self.sums.follow_path
-        if self.acts.after_step or follows or shrinks or self.factors is not None:
-            context.before = torch.empty_like(context.theta)
-        self.optimise = self._bound()
-
-    def advance(self, state: StageState, start: int, stop: int) -> tuple[dict[str, Tensor], int]:
-        """Take the steps; see `Stepper`."""
-        context, samples = self.context, 0
-        columns: dict[str, Tensor] = {}
-        for index in range(start, stop):
-            context.step, context.stage_step = state.step + index - start + 1, index + 1
-            batch = self.batches.take(index, stop)
-            samples += batch.address.shape[1]
-            columns = self.step(batch, recorded=index + 1 == stop)
-        state.step, state.stage_step = context.step, context.stage_step
-        chosen = context.program.chosen
-        state.passed[chosen] = state.passed.get(chosen, 0) + stop - start
-        state.put("strategy/", context.state)
-        return columns, samples
-
-    def step(self, batch: Batch, recorded: bool) -> dict[str, Tensor]:
-        """Take one step and return the columns of training.csv, or nothing when not `recorded`."""
-        context, acts, state = self.context, self.acts, self.context.state
-        columns: dict[str, Tensor] = {}
-        outputs = context.network.forward(batch.inputs)
-        errors = context.errors(batch, outputs)
-        if recorded:
-            columns["task_loss"] = batch_loss(context.loss, outputs, batch.targets, batch.mask, batch.weight)
-        if acts.loss is not None:
-            leaf = outputs.detach().clone().requires_grad_()
-            with torch.enable_grad():
-                added = acts.loss(context, state, batch, leaf).sum()
-            if added.requires_grad:
-                errors = errors + torch.autograd.grad(added, leaf)[0]
-        if self.distillations is not None:
-            errors = self.distillations.add(batch, outputs, errors)
-        context.network.backward(errors)
-        if self.factors is not None:
-            context.task_gradient.mul_(self.factors != 0)
-        if acts.gradient is not None:
-            acts.gradient(context, state, context.task_gradient)
-        if self.penalties is not None:
-            columns |= self.penalties.add(context.total_gradient, recorded)
-        if recorded:
-            columns |= self._recorded()
-        if context.before is not None:
-            context.before.copy_(context.theta)
-        self.optimise()
-        if self.factors is not None and context.before is not None:
-            # θ_before + factor · step; frozen entries keep their very bits, even beside an infinity.
-            moved = torch.addcmul(context.before, self.factors, context.theta - context.before)
-            torch.where(self.factors == 0, context.before, moved, out=context.theta)
-        if self.penalties is not None:
-            self.penalties.shrink()
-        if self.sums is not None:
-            self.sums.add(context)
-        if acts.after_step is not None and context.stage_step % acts.interval == 0:
-            acts.after_step(context, state)
-        return columns
-
-    def _recorded(self) -> dict[str, Tensor]:
-        """Return the columns that don't come with the losses, before the step moves θ."""
-        context = self.context
-        columns = {"grad_norm": torch.linalg.vector_norm(context.task_gradient, dim=1)}
-        if self.penalties is None:
-            columns["penalty"] = columns["penalty_grad_norm"] = torch.zeros_like(columns["grad_norm"])
-        distance = context.anchor_distance() if self.penalties is None else self.penalties.anchor_distance()
-        if distance is not None:
-            columns["anchor_distance"] = distance
-        return columns
-
-    def _bound(self) -> Callable[[], None]:
-        """Return the optimiser's step on all lanes; those with equal numbers share one call."""
-        context, optimizers = self.context, self.context.program.optimizers
-        steps, start = [], 0
-        for stop in range(1, len(optimizers) + 1):
-            if stop < len(optimizers) and optimizers[stop] == optimizers[start]:
-                continue
-            part = {key: value[start:stop] for key, value in context.optimizer.items()}
-            theta, gradient = context.theta[start:stop], context.total_gradient[start:stop]
-            steps.append(optimizers[start].bind(theta, gradient, part))
-            start = stop
-        if len(steps) == 1:
-            return steps[0]
-
-        def step_all() -> None:
-            for step in steps:
-                step()
-
-        return step_all

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from clbench.fields import field_problems
+from clbench.models.chain import Chain
 from clbench.streams.base import Stream
 
 ALIGNMENT = 16
@@ -146,6 +147,10 @@ class Model(ABC):
 
     def trainable(self, stage: int) -> tuple[str, ...] | None:
         """Return the name patterns of what a stage trains, all else frozen bit for bit; None for all."""
+        return None
+
+    def chain(self, stream: Stream) -> Chain | None:
+        """Return the network as a chain of dense layers, whose steps kernels take; None where it is none."""
         return None
 
     @abstractmethod

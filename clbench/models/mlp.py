@@ -12,6 +12,7 @@ from torch import Tensor
 from clbench.fields import choice, count
 from clbench.models.activations import ACTIVATIONS
 from clbench.models.base import Layout, Model, Network, Parameter
+from clbench.models.chain import Chain, ChainLayer
 from clbench.models.dense import DenseNetwork
 from clbench.models.dense_torch import TorchDenseNetwork
 from clbench.models.initialisation import INITIALISATIONS, dense_tensors
@@ -79,6 +80,15 @@ class MLP(Model):
         fits = theta.device.type == "cpu" and theta.dtype is torch.float32
         kind = DenseNetwork if fits else TorchDenseNetwork
         return kind(self.layout(stream), self._names(), self.activation, theta, gradient)
+
+    def chain(self, stream: Stream) -> Chain:
+        layout = self.layout(stream)
+        places, shapes = layout.slices(), {each.name: each.shape for each in layout.parameters}
+        layers = []
+        for name in self._names():
+            outputs, inputs = shapes[f"{name}.weight"]
+            layers.append(ChainLayer(inputs, outputs, places[f"{name}.weight"], places.get(f"{name}.bias")))
+        return Chain(tuple(layers), self.activation)
 
     def _names(self) -> tuple[str, ...]:
         return (*(f"layers.{index}" for index in range(len(self.hidden))), "head")

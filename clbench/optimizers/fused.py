@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from clbench.fields import Part, number
+from clbench.kernels import optimizers as kernels
 
 State = dict[str, Tensor]
 
@@ -43,6 +44,20 @@ def _fused(name: str) -> Callable[..., None]:
 _sgd, _adagrad = _fused("sgd"), _fused("adagrad")
 
 
+class StepKernel(NamedTuple):
+    """How `clbench.kernels.optimizers` take an optimiser's steps.
+
+    Args:
+        code: which kernel.
+        numbers: what it is given, see `NUMBERS` there.
+        moments: keys of the vectors in the state, in the kernel's order.
+    """
+
+    code: int
+    numbers: tuple[float, float, float, float, float]
+    moments: tuple[str, ...] = ()
+
+
 class Optimizer(Part, ABC):
     """An optimiser's recipe: a frozen dataclass with at least `lr` and `reset`."""
 
@@ -50,6 +65,10 @@ class Optimizer(Part, ABC):
 
     lr: float
     reset: bool
+
+    def kernel(self) -> StepKernel | None:
+        """Return the CPU kernel that takes its steps; None where there is none."""
+        return None
 
     @abstractmethod
     def init(self, theta: Tensor) -> State:
@@ -85,6 +104,12 @@ class SGD(Optimizer):
     def init(self, theta: Tensor) -> State:
         """Return the momentum buffer."""
         return {"momentum": torch.zeros_like(theta)} if self.momentum else {}
+
+    def kernel(self) -> StepKernel | None:
+        if type(self) is not SGD:
+            return None
+        moments = ("momentum",) if self.momentum else ()
+        return StepKernel(kernels.SGD, (self.lr, self.momentum, 0.0, 0.0, self.weight_decay), moments)
 
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return the step, by `torch._fused_sgd_`."""
@@ -123,15 +148,22 @@ class Adam(Optimizer):
     weight_decay: float = number(0.0, low=0)
     reset: bool = False
 
-    KERNEL: ClassVar[Callable[..., None]] = _fused("adam")
+    FUSED: ClassVar[Callable[..., None]] = _fused("adam")
 
     def init(self, theta: Tensor) -> State:
         """Return the two moments and the count of steps."""
         return {"first": torch.zeros_like(theta), "second": torch.zeros_like(theta), COUNT: _zeros(theta)}
 
+    def kernel(self) -> StepKernel | None:
+        if type(self) not in (Adam, AdamW):
+            return None
+        code = kernels.ADAMW if type(self) is AdamW else kernels.ADAM
+        numbers = (self.lr, self.beta1, self.beta2, self.eps, self.weight_decay)
+        return StepKernel(code, numbers, ("first", "second"))
+
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return the step, by torch's fused kernel."""
-        kernel, count = type(self).KERNEL, state[COUNT]
+        kernel, count = type(self).FUSED, state[COUNT]
         lists = ([theta], [gradient], [state["first"]], [state["second"]], [], [count[0]])
         options = {
             "lr": self.lr,
@@ -166,7 +198,7 @@ class AdamW(Adam):
 
     weight_decay: float = number(0.01, low=0)
 
-    KERNEL: ClassVar[Callable[..., None]] = _fused("adamw")
+    FUSED: ClassVar[Callable[..., None]] = _fused("adamw")
 
 
 @dataclass(frozen=True)
@@ -192,6 +224,12 @@ class Adagrad(Optimizer):
     def init(self, theta: Tensor) -> State:
         """Return the sum of squares and the count of steps."""
         return {"sum": torch.zeros_like(theta), COUNT: _zeros(theta)}
+
+    def kernel(self) -> StepKernel | None:
+        if type(self) is not Adagrad:
+            return None
+        numbers = (self.lr, self.lr_decay, 0.0, self.eps, self.weight_decay)
+        return StepKernel(kernels.ADAGRAD, numbers, ("sum",))
 
     def bind(self, theta: Tensor, gradient: Tensor, state: State) -> Callable[[], None]:
         """Return the step, elementwise where no fused kernel exists (CUDA)."""

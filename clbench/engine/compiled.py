@@ -1,0 +1,174 @@
+"""Steps by compiled kernels: all of a lane's up to the next evaluation point in one call, lane after lane."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clbench.engine.acting import Acting
+from clbench.engine.batches import Batches
+from clbench.engine.lanes_context import LanesContext
+from clbench.engine.rows import (
+    SUMS,
+    Counts,
+    Rows,
+    plain,
+    set_data,
+    set_parameters,
+    set_pulls,
+    set_rates,
+    set_sums,
+)
+from clbench.engine.state import StageState
+from clbench.engine.stepper import Stepper
+from clbench.kernels import training
+from clbench.kernels.activations import CODES as ACTIVATIONS
+from clbench.kernels.dense import ROOM, SAMPLES, chain_table
+from clbench.kernels.tables import Lane, Program
+from clbench.models.chain import Chain
+
+ADDRESS_BYTES = 2**23
+"""Most bytes of the addresses that a call is given."""
+
+TEAM_WORK = 4_000_000
+"""Multiply-adds of a lane's step from which several threads share it; they meet a dozen times in it."""
+
+
+def takes(context: LanesContext) -> bool:
+    """Tell whether the kernels know all that acts in the lanes' stage."""
+    acts, program = context.acts, context.program
+    known = (
+        context.device.type == "cpu"
+        and context.theta.dtype is torch.float32
+        and context.data.inputs.dtype is torch.float32
+        and program.model.chain(program.stream) is not None
+        and all(plain(optimizer).kernel() is not None for optimizer in program.optimizers)
+        and not (acts.batch or acts.loss or acts.penalty or acts.gradient)
+        and (acts.after_step is None or acts.interval > 1)
+    )
+    if not known or acts.sums is None:
+        return known
+    kinds = [(each.kind, each.total) for each in acts.sums(context, context.state)]
+    return len(set(kinds)) == len(kinds) and all(kind in SUMS for kind in kinds)
+
+
+class CompiledStepper(Stepper):
+    """Steps by kernels, of all that `takes` allows.
+
+    Args:
+        context: the lanes, in the stage that they train.
+        batches: of the stage.
+    """
+
+    def __init__(self, context: LanesContext, batches: Batches) -> None:
+        self.context, self.batches = context, batches
+        self.acting = Acting(context)
+        self.team = _team(context, batches.largest)
+        self.losses = torch.zeros(context.lanes, dtype=torch.float64)
+        self.meeting = np.zeros(1, np.int64)
+        self.rows = Rows(context.lanes)
+        self._set_network()
+        self.counts = self._set_acting()
+        self.rows.set_lanes(Lane.FOUND, self.losses)
+
+    def advance(self, state: StageState, start: int, stop: int) -> tuple[dict[str, Tensor], int]:
+        """Take the steps; see `Stepper`."""
+        context, before = self.context, state.step - start
+        self._take(before, start, stop - 1)
+        context.step, context.stage_step = before + stop, stop
+        columns, penalties = self.acting.columns(), self.acting.penalties
+        if penalties is not None:
+            columns |= penalties.values()
+        self._take(before, stop - 1, stop)
+        columns["task_loss"] = self.losses.float()
+        columns["grad_norm"] = torch.linalg.vector_norm(context.task_gradient, dim=1)
+        state.step, state.stage_step = before + stop, stop
+        chosen = context.program.chosen
+        state.passed[chosen] = state.passed.get(chosen, 0) + stop - start
+        state.put("strategy/", context.state)
+        return columns, int(self.batches.ends[stop] - self.batches.ends[start])
+
+    def _take(self, before: int, start: int, stop: int) -> None:
+        """Take steps of the stage, in pieces that end where a strategy looks back or memory is full."""
+        context, acts = self.context, self.context.acts
+        piece = max(ADDRESS_BYTES // (8 * context.lanes * self.batches.largest), 1)
+        while start < stop:
+            end = min(stop, start + piece)
+            if acts.after_step is not None:
+                end = min(end, (start // acts.interval + 1) * acts.interval)
+            self._run(before, start, end)
+            start = end
+            if acts.after_step is not None and end % acts.interval == 0:
+                context.step, context.stage_step = before + end, end
+                acts.after_step(context, context.state)
+
+    def _run(self, before: int, start: int, stop: int) -> None:
+        """Take steps in one call, by as many threads as share a lane."""
+        addresses = self.batches.addresses_of(start, stop)
+        ends = np.ascontiguousarray(self.batches.ends[start : stop + 1] - self.batches.ends[start])
+        lanes = self.rows.lanes
+        lanes[:, Lane.ADDRESSES] = addresses.data_ptr() + np.arange(len(lanes)) * addresses.stride(0) * 8
+        self.meeting[0] = 0
+        program, meeting = self.rows.program.ctypes.data, self.meeting.ctypes.data
+        work = (program, lanes.ctypes.data, len(lanes), ends.ctypes.data, stop - start, before + start)
+        train = training.train_lanes.python
+        if self.team == 1:
+            train(*work, 0, 1, meeting)
+        else:
+            with ThreadPoolExecutor(self.team) as pool:
+                list(pool.map(lambda member: train(*work, member, self.team, meeting), range(self.team)))
+        self.counts.add(stop - start)
+
+    def _set_network(self) -> None:
+        """Set the chain, its room and the scratch of a batch."""
+        program, rows, largest = self.context.program, self.rows, self.batches.largest
+        chain = program.model.chain(program.stream)
+        assert chain is not None
+        table = chain_table(_layers(chain, self.acting.factors), ACTIVATIONS[chain.activation], largest)
+        room = int(table[0, SAMPLES])
+        rows.set(Program.CHAIN, table)
+        rows.set(Program.ROOM, np.zeros(table[0, ROOM], np.float32))
+        rows.set(Program.BATCH_TARGETS, np.zeros((room, program.stream.outputs), np.float32))
+        rows.set(Program.BATCH_LABELS, np.zeros(room, np.int64))
+        rows.set(Program.BATCH_TASKS, np.zeros(room, np.int64))
+        rows.set(Program.BATCH_WEIGHTS, np.zeros(room, np.float32))
+        rows.set(Program.BATCH_ROWS, np.zeros((2, room), np.float32))
+        set_data(rows, self.context)
+
+    def _set_acting(self) -> Counts:
+        """Set what moves the parameters; return the counts of steps."""
+        context, rows, acting = self.context, self.rows, self.acting
+        set_parameters(rows, context)
+        set_rates(rows, acting.factors)
+        if acting.penalties is not None:
+            pulls = [pull for pull, _ in acting.penalties.pulls]
+            set_pulls(rows, context, pulls, acting.penalties.rate, self.team)
+        if acting.sums is not None:
+            set_sums(rows, acting.sums.sums)
+        return Counts(rows, context.program.optimizers, context.optimizer, context.theta.shape[1])
+
+
+def _team(context: LanesContext, batch: int) -> int:
+    """Return how many threads share a lane: all of the program's where its lanes are fewer, and large."""
+    program = context.program
+    chain = program.model.chain(program.stream)
+    assert chain is not None
+    work = 3 * batch * sum(layer.inputs * layer.outputs for layer in chain.layers)
+    return program.cores if context.lanes < program.cores and work >= TEAM_WORK else 1
+
+
+def _layers(chain: Chain, factors: Tensor | None) -> list[tuple[int, ...]]:
+    """Return the rows of a chain: shapes, places, and what is trained."""
+
+    def trained(place: slice | None) -> int:
+        return int(place is not None and (factors is None or bool(factors[place].any())))
+
+    rows = []
+    for layer in chain.layers:
+        bias = -1 if layer.bias is None else layer.bias.start
+        shape = (layer.inputs, layer.outputs, layer.weight.start, bias)
+        rows.append((*shape, trained(layer.weight), trained(layer.bias)))
+    return rows

@@ -1,0 +1,34 @@
+"""Networks that are a chain of dense layers, as data: what kernels take whole steps of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ChainLayer:
+    """A dense layer of a lane's flat vector.
+
+    Args:
+        inputs, outputs: its shape; the weight is `[outputs, inputs]`.
+        weight: the weight's place.
+        bias: the biases' place, None where there are none.
+    """
+
+    inputs: int
+    outputs: int
+    weight: slice
+    bias: slice | None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Dense layers, one after the other.
+
+    Args:
+        layers: from input to output.
+        activation: name of the activation after every layer but the last.
+    """
+
+    layers: tuple[ChainLayer, ...]
+    activation: str
