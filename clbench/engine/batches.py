@@ -70,11 +70,6 @@ class Batches:
         if program.masks is not None and len(tasks) == 1 and own_alone:
             self.mask = program.masks[tasks[0]]
 
-    @property
-    def largest(self) -> int:
-        """The own samples of the largest batch."""
-        return int(np.diff(self.ends).max())
-
     def take(self, index: int, stop: int) -> Batch:
         """Return the batch of a step, counted from 0 in the stage.
 

@@ -15,6 +15,7 @@ from clbench.engine.rows import (
     SUMS,
     Counts,
     Rows,
+    addresses_of,
     plain,
     set_data,
     set_parameters,
@@ -46,7 +47,7 @@ def takes(context: LanesContext) -> bool:
         and context.data.inputs.dtype is torch.float32
         and program.model.chain(program.stream) is not None
         and all(plain(optimizer).kernel() is not None for optimizer in program.optimizers)
-        and not (acts.batch or acts.loss or acts.penalty or acts.gradient)
+        and not (acts.batch or acts.loss or acts.distillations or acts.penalty or acts.gradient)
         and (acts.after_step is None or acts.interval > 1)
     )
     if not known or acts.sums is None:
@@ -66,17 +67,18 @@ class CompiledStepper(Stepper):
     def __init__(self, context: LanesContext, batches: Batches) -> None:
         self.context, self.batches = context, batches
         self.acting = Acting(context)
-        self.team = _team(context, batches.largest)
+        self.team = _team(context)
         self.losses = torch.zeros(context.lanes, dtype=torch.float64)
+        self.samples = 0
         self.meeting = np.zeros(1, np.int64)
         self.rows = Rows(context.lanes)
-        self._set_network()
+        self.largest = 0  # batch that there is room for
         self.counts = self._set_acting()
         self.rows.set_lanes(Lane.FOUND, self.losses)
 
     def advance(self, state: StageState, start: int, stop: int) -> tuple[dict[str, Tensor], int]:
         """Take the steps; see `Stepper`."""
-        context, before = self.context, state.step - start
+        context, before, self.samples = self.context, state.step - start, 0
         self._take(before, start, stop - 1)
         context.step, context.stage_step = before + stop, stop
         columns, penalties = self.acting.columns(), self.acting.penalties
@@ -89,12 +91,12 @@ class CompiledStepper(Stepper):
         chosen = context.program.chosen
         state.passed[chosen] = state.passed.get(chosen, 0) + stop - start
         state.put("strategy/", context.state)
-        return columns, int(self.batches.ends[stop] - self.batches.ends[start])
+        return columns, self.samples
 
     def _take(self, before: int, start: int, stop: int) -> None:
         """Take steps of the stage, in pieces that end where a strategy looks back or memory is full."""
         context, acts = self.context, self.context.acts
-        piece = max(ADDRESS_BYTES // (8 * context.lanes * self.batches.largest), 1)
+        piece = max(ADDRESS_BYTES // (8 * context.lanes * context.program.training.batch_size), 1)
         while start < stop:
             end = min(stop, start + piece)
             if acts.after_step is not None:
@@ -107,12 +109,14 @@ class CompiledStepper(Stepper):
 
     def _run(self, before: int, start: int, stop: int) -> None:
         """Take steps in one call, by as many threads as share a lane."""
-        addresses = self.batches.addresses_of(start, stop)
-        ends = np.ascontiguousarray(self.batches.ends[start : stop + 1] - self.batches.ends[start])
-        lanes = self.rows.lanes
-        lanes[:, Lane.ADDRESSES] = addresses.data_ptr() + np.arange(len(lanes)) * addresses.stride(0) * 8
+        batches, rows = self.batches.stretch(start, stop), self.rows
+        lanes, ends = rows.lanes, batches.ends
+        lanes[:, Lane.ADDRESSES] = addresses_of(batches.addresses)
+        if batches.weights is not None:
+            lanes[:, Lane.WEIGHTS] = addresses_of(batches.weights.expand(len(lanes), -1))
+        self._make_room(int(np.diff(ends).max()))
         self.meeting[0] = 0
-        program, meeting = self.rows.program.ctypes.data, self.meeting.ctypes.data
+        program, meeting = rows.program.ctypes.data, self.meeting.ctypes.data
         work = (program, lanes.ctypes.data, len(lanes), ends.ctypes.data, stop - start, before + start)
         train = training.train_lanes.python
         if self.team == 1:
@@ -121,13 +125,16 @@ class CompiledStepper(Stepper):
             with ThreadPoolExecutor(self.team) as pool:
                 list(pool.map(lambda member: train(*work, member, self.team, meeting), range(self.team)))
         self.counts.add(stop - start)
+        self.samples += int(ends[-1])
 
-    def _set_network(self) -> None:
-        """Set the chain, its room and the scratch of a batch."""
-        program, rows, largest = self.context.program, self.rows, self.batches.largest
+    def _make_room(self, batch: int) -> None:
+        """Set the chain, its room and the scratch of a batch, where there is none for so many samples yet."""
+        if batch <= self.largest:
+            return
+        program, rows, self.largest = self.context.program, self.rows, batch
         chain = program.model.chain(program.stream)
         assert chain is not None
-        table = chain_table(_layers(chain, self.acting.factors), ACTIVATIONS[chain.activation], largest)
+        table = chain_table(_layers(chain, self.acting.factors), ACTIVATIONS[chain.activation], batch)
         room = int(table[0, SAMPLES])
         rows.set(Program.CHAIN, table)
         rows.set(Program.ROOM, np.zeros(table[0, ROOM], np.float32))
@@ -136,12 +143,12 @@ class CompiledStepper(Stepper):
         rows.set(Program.BATCH_TASKS, np.zeros(room, np.int64))
         rows.set(Program.BATCH_WEIGHTS, np.zeros(room, np.float32))
         rows.set(Program.BATCH_ROWS, np.zeros((2, room), np.float32))
-        set_data(rows, self.context)
 
     def _set_acting(self) -> Counts:
         """Set what moves the parameters; return the counts of steps."""
         context, rows, acting = self.context, self.rows, self.acting
         set_parameters(rows, context)
+        set_data(rows, context)
         set_rates(rows, acting.factors)
         if acting.penalties is not None:
             pulls = [pull for pull, _ in acting.penalties.pulls]
@@ -151,12 +158,12 @@ class CompiledStepper(Stepper):
         return Counts(rows, context.program.optimizers, context.optimizer, context.theta.shape[1])
 
 
-def _team(context: LanesContext, batch: int) -> int:
+def _team(context: LanesContext) -> int:
     """Return how many threads share a lane: all of the program's where its lanes are fewer, and large."""
     program = context.program
     chain = program.model.chain(program.stream)
     assert chain is not None
-    work = 3 * batch * sum(layer.inputs * layer.outputs for layer in chain.layers)
+    work = 3 * program.training.batch_size * sum(layer.inputs * layer.outputs for layer in chain.layers)
     return program.cores if context.lanes < program.cores and work >= TEAM_WORK else 1
 
 

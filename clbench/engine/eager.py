@@ -10,9 +10,10 @@ from torch import Tensor
 from clbench.context import Batch
 from clbench.engine.acting import Acting
 from clbench.engine.batches import Batches
-from clbench.engine.lanes_context import LanesContext
 from clbench.engine.distillations import Distillations
+from clbench.engine.lanes_context import LanesContext
 from clbench.engine.losses import batch_loss
+from clbench.engine.rows import KernelUpdate, plain
 from clbench.engine.state import StageState
 from clbench.engine.stepper import Stepper
 
@@ -91,8 +92,10 @@ class EagerStepper(Stepper):
         return columns
 
     def _bound(self) -> Callable[[], None]:
-        """Return the optimiser's step on all lanes; those with equal numbers share one call."""
+        """Return the optimiser's step on all lanes, by kernels or by torch, where equal numbers share a call."""
         context, optimizers = self.context, self.context.program.optimizers
+        if context.device.type == "cpu" and all(plain(each).kernel() is not None for each in optimizers):
+            return KernelUpdate(context)
         steps, start = [], 0
         for stop in range(1, len(optimizers) + 1):
             if stop < len(optimizers) and optimizers[stop] == optimizers[start]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from clbench.kernels import losses as kernels
+from clbench.kernels.vectors import WIDTH
 from clbench.models.softmax import softmax
 
 
@@ -34,6 +36,8 @@ def output_errors(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
 
     mse: 2 w (o − y) / outputs. cross_entropy: w (softmax(o) − onehot(y)), exactly 0 where masked.
     """
+    if outputs.device.type == "cpu" and outputs.dtype is torch.float32:
+        return _kernel_errors(kind, outputs, targets, mask, weight)
     if kind == "mse":
         errors = outputs - targets
         return errors.mul_(weight[..., None] * (2.0 / outputs.shape[2]))
@@ -41,3 +45,22 @@ def output_errors(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
     minus = torch.full((1, 1, 1), -1.0, dtype=errors.dtype, device=errors.device)
     errors.scatter_add_(2, targets[..., None], minus.expand(*targets.shape, 1))
     return errors.mul_(weight[..., None])
+
+
+def _kernel_errors(
+    kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | None, weight: Tensor
+) -> Tensor:
+    """Return the errors by the kernel that also the compiled steps use, lane by lane."""
+    lanes, batch, count = outputs.shape
+    outputs, targets = outputs.contiguous(), targets.contiguous()
+    weight = weight.expand(lanes, batch).contiguous()
+    masks = None if mask is None else mask.expand(lanes, batch, count).contiguous()
+    room = -(-batch // WIDTH) * WIDTH
+    scratch = torch.empty((2 * count + 2) * room + 2 * batch)
+    errors = torch.empty_like(outputs)
+    for lane in range(lanes):
+        places = (each[lane].data_ptr() for each in (outputs, targets))
+        masked = 0 if masks is None else masks[lane].data_ptr()
+        rest = (weight[lane].data_ptr(), errors[lane].data_ptr(), scratch.data_ptr())
+        kernels.sample_errors.python(kernels.CODES[kind], batch, count, *places, masked, *rest)
+    return errors

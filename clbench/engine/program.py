@@ -61,8 +61,8 @@ class Program:
 
     @cached_property
     def optimizers(self) -> list[Optimizer | SeparateHeads]:
-        """The optimiser of every lane; nobody reads what a double learns."""
-        optimizers = [run.optimizer for run in (self.runs[:1] if self.doubled else self.runs)]
+        """The optimiser of every lane."""
+        optimizers = [run.optimizer for run in self.runs]
         heads = heads_of(self.training, self.layout, self.stream)
         if not heads:
             return list(optimizers)

@@ -13,6 +13,7 @@ from clbench.importance import StepSum
 from clbench.kernels import losses
 from clbench.kernels.pulls import CODES as DISTANCES
 from clbench.kernels.tables import LANE, PROGRAM, Lane, Program
+from clbench.kernels.update import update_lanes
 from clbench.optimizers import Optimizer, SeparateHeads
 from clbench.penalty import Pull
 
@@ -43,8 +44,8 @@ class Rows:
 
     def set_lanes(self, place: Lane, values: Tensor) -> None:
         """Set the addresses of `[lane, …]`; a lane's entries lie together."""
-        steps = np.arange(len(self.lanes)) * values.stride(0) * values.element_size()
-        self.lanes[:, place] = self.address(values) + steps
+        self.held.append(values)
+        self.lanes[:, place] = addresses_of(values)
 
     def address(self, memory: np.ndarray | Tensor) -> int:
         """Return where memory begins, and hold it."""
@@ -105,6 +106,23 @@ class Counts:
             count.add_(steps)
 
 
+class KernelUpdate:
+    """The optimiser's step of all lanes by kernels, given what is in `context.total_gradient`."""
+
+    def __init__(self, context: LanesContext) -> None:
+        self.rows = Rows(context.lanes)
+        self.rows.set(Program.PADDED, context.theta.shape[1])
+        self.rows.set_lanes(Lane.THETA, context.theta)
+        self.rows.set_lanes(Lane.GRADIENT, context.total_gradient)
+        self.counts = Counts(self.rows, context.program.optimizers, context.optimizer, context.theta.shape[1])
+
+    def __call__(self) -> None:
+        """Take the step, in place."""
+        rows = self.rows
+        update_lanes.python(rows.program.ctypes.data, rows.lanes.ctypes.data, len(rows.lanes))
+        self.counts.add(1)
+
+
 def plain(optimizer: Optimizer | SeparateHeads) -> Optimizer:
     """Return what takes the steps."""
     return optimizer.optimizer if isinstance(optimizer, SeparateHeads) else optimizer
@@ -136,7 +154,8 @@ def set_pulls(rows: Rows, context: LanesContext, pulls: Sequence[Pull], rate: Te
         weights = weights.expand(*size, -1).contiguous()
         for term in range(size[1]):
             terms.append((DISTANCES[pull.distance], int(pull.decoupled), stride))
-            addresses.append([_lane_addresses(rows, each[:, term]) for each in (anchors, weights)])
+            addresses.append([addresses_of(each[:, term]) for each in (anchors, weights)])
+        rows.held += [anchors, weights]
     if not terms:
         return
     blocks = np.array([(place.start, place.stop) for place in context.layout.slices().values()], np.int64)
@@ -153,9 +172,9 @@ def set_pulls(rows: Rows, context: LanesContext, pulls: Sequence[Pull], rate: Te
     rows.set_lanes(Lane.DECAYS, rates)
 
 
-def _lane_addresses(rows: Rows, values: Tensor) -> np.ndarray:
-    """Return the addresses of `[lane, …]`."""
-    return rows.address(values) + np.arange(len(values)) * values.stride(0) * values.element_size()
+def addresses_of(values: Tensor) -> np.ndarray:
+    """Return where the lanes of `[lane, …]` begin."""
+    return values.data_ptr() + np.arange(len(values)) * values.stride(0) * values.element_size()
 
 
 def set_sums(rows: Rows, sums: Sequence[StepSum]) -> None:

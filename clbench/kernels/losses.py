@@ -9,6 +9,7 @@ import numpy as np
 from clbench.kernels.compiler import kernel
 from clbench.kernels.functions import exp
 from clbench.kernels.memory import floats, integers
+from clbench.kernels.movement import whole_vectors
 
 MSE, CROSS_ENTROPY = range(2)
 CODES = {"mse": MSE, "cross_entropy": CROSS_ENTROPY}
@@ -93,3 +94,47 @@ def cross_entropy_errors(
     for sample in range(batch):
         floats(errors + 4 * label[sample] * room, room)[sample] -= weight[sample]
     return loss
+
+
+@kernel
+def sample_errors(
+    kind: int,
+    batch: int,
+    count: int,
+    outputs: int,
+    wanted: int,
+    masks: int,
+    weights: int,
+    errors: int,
+    scratch: int,
+) -> None:
+    """Write the errors of `squared_errors` or `cross_entropy_errors`, of outputs `[sample, output]`.
+
+    Args:
+        kind: code of the loss.
+        batch, count: samples and outputs.
+        outputs, wanted, weights, errors: addresses; the errors are `[sample, output]`, too.
+        masks: address of 0 or −∞ `[sample, output]`; 0: all outputs compete.
+        scratch: address of `[2 · outputs + 2, room]` and of as many int64 as there are samples, in float32.
+    """
+    room = whole_vectors(batch)
+    turned, slopes, rows = scratch, scratch + 4 * count * room, scratch + 8 * count * room
+    numbers = rows + 8 * room
+    given, task = floats(outputs, batch * count), integers(numbers, batch)
+    for output in range(count):
+        row = floats(turned + 4 * output * room, room)
+        for sample in range(batch):
+            row[sample] = given[sample * count + output]
+        for place in range(batch, room):
+            row[place] = _ZERO
+    for sample in range(batch):
+        task[sample] = sample
+    if kind == MSE:
+        squared_errors(batch, count, room, turned, wanted, weights, slopes)
+    else:
+        cross_entropy_errors(batch, count, room, turned, wanted, numbers, masks, weights, slopes, rows)
+    found = floats(errors, batch * count)
+    for output in range(count):
+        row = floats(slopes + 4 * output * room, room)
+        for sample in range(batch):
+            found[sample * count + output] = row[sample]

@@ -203,3 +203,15 @@ def _note(job, lane, begins, start, stop):
         add_squares(count, gradient, row[Lane.SQUARES] + 4 * start)
     if begins and row[Lane.FIRST_SQUARES]:
         set_squares(count, gradient, row[Lane.FIRST_SQUARES] + 4 * start)
+
+
+@kernel
+def update_lanes(program: int, lanes: int, count: int) -> None:
+    """Take the step of lanes whose gradients are there; see `update`.
+
+    Args:
+        program, lanes: addresses of the rows, see `tables`.
+        count: of the lanes.
+    """
+    for number in range(count):
+        update(program, lanes + 8 * LANE * number, 0, 0, 0, 1, 0)
