@@ -127,7 +127,7 @@ class Batches:
             self.block += self._gathered(own, steps)
 
     def _groups(self, first: int, last: int) -> Iterator[tuple[Tensor, range]]:
-        """Yield the own samples' addresses `[step, lane, batch]` of steps with batches of one size, and which."""
+        """Yield the own addresses `[step, lane, batch]` of steps with batches of one size, and which."""
         positions = self.orders[:, self.ends[first] : self.ends[last]][self.seed_of_lane]
         address = self.address.gather(1, positions)
         done = 0
