@@ -92,7 +92,7 @@ class EagerStepper(Stepper):
         return columns
 
     def _bound(self) -> Callable[[], None]:
-        """Return the optimiser's step on all lanes, by kernels, or by torch where equal numbers share a call."""
+        """Return the step of all lanes, by kernels, or by torch where equal numbers share a call."""
         context, optimizers = self.context, self.context.program.optimizers
         if context.device.type == "cpu" and all(plain(each).kernel() is not None for each in optimizers):
             return KernelUpdate(context)
