@@ -12,7 +12,7 @@ from torch import Tensor
 from clbench.config import Training
 from clbench.models.base import Layout
 from clbench.models.buffers import padded
-from clbench.optimizers.fused import COUNT, Optimizer, Range, State
+from clbench.optimizers.base import COUNT, Optimizer, Range, State
 from clbench.streams.base import Stream
 
 HEAD = ("head.weight", "head.bias")
