@@ -2,8 +2,8 @@
 
 A layer is a = f(W x + b) with W `[out, in]` as it lies in θ. Activations and errors are `[feature, sample]`,
 so that the vectors run along the batch in both products with W; the product for ∂W has the batch as its inner
-dimension and takes the activations transposed. Rows are rounded up to whole vectors of samples; errors are 0
-beyond the batch, and what activations are there reaches nothing.
+dimension and takes the activations transposed. Rows are rounded up to whole vectors of samples; what stands
+beyond the batch, NaN even, reaches neither θ nor its gradient.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clbench.kernels.memory import floats, integers
 from clbench.kernels.movement import transpose, whole_vectors
 from clbench.kernels.product import BIAS, ROWS, ZERO, multiply
 from clbench.kernels.team import meet, share
-from clbench.kernels.vectors import WIDTH, sum_vectors
+from clbench.kernels.vectors import WIDTH, sum_floats
 
 LAYERS, ACTIVATION, SAMPLES, ROOM = range(4)
 """The first row of a chain's table: how many layers; the activation after all but the last; the floats from
@@ -138,7 +138,7 @@ def backward(
         if layer[LEARNS_BIAS]:
             slope = floats(gradient + 4 * layer[BIASES], outputs)
             for row in range(start, stop):
-                slope[row] = sum_vectors(errors + 4 * row * samples, columns // WIDTH)
+                slope[row] = sum_floats(errors + 4 * row * samples, batch)
         if index > lowest:
             send_below(chain, index, room, theta, columns, samples, head[ACTIVATION], member, size)
             meet(meeting, size)

@@ -25,7 +25,7 @@ from clbench.kernels.elementwise import set_squares
 from clbench.kernels.memory import floats, integers
 from clbench.kernels.movement import whole_vectors
 from clbench.kernels.product import ZERO, multiply
-from clbench.kernels.vectors import WIDTH, sum_vectors
+from clbench.kernels.vectors import sum_floats
 
 _ZERO = np.float32(0)
 
@@ -171,4 +171,4 @@ def _square_layer(chain, index, room, batch, squares, scratch):
     if layer[BIASES] >= 0:
         found = floats(squares + 4 * layer[BIASES], outputs)
         for output in range(outputs):
-            found[output] = sum_vectors(errors + 4 * output * samples, whole_vectors(batch) // WIDTH)
+            found[output] = sum_floats(errors + 4 * output * samples, batch)

@@ -129,20 +129,25 @@ def transpose_tile(typing, source, source_row, out, out_row):
 
 
 @intrinsic
-def sum_vectors(typing, source, vectors):
-    """Return the sum of `WIDTH` · `vectors` floats: place by place, then of halves, quarters …"""
+def sum_floats(typing, source, count):
+    """Return the sum of `count` floats: place by place of whole vectors, then of halves, quarters …"""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source, vectors = arguments
+        source, count = arguments
         total = cgutils.alloca_once_value(builder, zeros())
         builder.store(zeros(), total)
-        with cgutils.for_range(builder, vectors) as loop:
+        whole = builder.udiv(count, number(WIDTH))
+        with cgutils.for_range(builder, whole) as loop:
             part = read(builder, at(builder, source, builder.mul(loop.index, number(WIDTH))))
             builder.store(builder.fadd(builder.load(total), part), total)
-        found, half = builder.load(total), WIDTH // 2
+        done = builder.mul(whole, number(WIDTH))
+        rest = read_masked(
+            builder, at(builder, source, done), first_places(builder, builder.sub(count, done))
+        )
+        found, half = builder.fadd(builder.load(total), rest), WIDTH // 2
         while half:
             other = shuffle(builder, found, found, [(place + half) % WIDTH for place in range(WIDTH)])
             found, half = builder.fadd(found, other), half // 2
         return builder.extract_element(found, ir.Constant(ir.IntType(32), 0))
 
-    return types.float32(source, vectors), generate
+    return types.float32(source, count), generate
