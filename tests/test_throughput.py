@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -191,3 +192,22 @@ def test_jax_learns_what_the_plain_loop_learns():
         assert max(check_peer(worker, ["regression", "digits"]).values()) < 1e-5
     finally:
         worker.close()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpu_benchmark_refuses_in_one_line_without_a_gpu():
+    done = subprocess.run([sys.executable, str(FOLDER / "gpu.py")], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and "cuda" in done.stderr
+
+
+def test_gpu_benchmark_times_the_engines_stepper():
+    from gpu_stage import Stage, measure_lanes
+    from workloads import WORKLOADS
+
+    row = measure_lanes(Stage(WORKLOADS["regression"], lanes=3, steps=9, device="cpu"), repetitions=1)
+    assert (
+        row["lanes"] == 3
+        and row["step_us_of_one_run"] * 3 == pytest.approx(row["step_us"])
+        and row["step_us"] > 0
+    )
