@@ -105,6 +105,8 @@ def main() -> None:
         if any((folder / "summary.json").is_file() for folder in OWNERS):
             _show()  # what has ended before another job was found wrong
         _end_if(lines)
+    finally:
+        Present.reporter.stop()
 
 
 def path_problems(error: Exception) -> list[str]:

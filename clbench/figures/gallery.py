@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,6 +17,7 @@ from clbench.analysis.published import Comparison
 from clbench.errors import ConfigurationError
 from clbench.figures import charts
 from clbench.figures.chart import CHARTS, Chart
+from clbench.figures.cores import on_all_cores
 from clbench.figures.layout import evenly
 from clbench.figures.picture import Picture
 from clbench.figures.scores import Scores, arrange
@@ -69,12 +70,15 @@ def draw_all(
     sweep = Setting(scores, results.run_folder, published=tuple(published), source=source)
     settings = [replace(sweep, name=name, is_only=len(names) == 1) for name in names]
     known, place = all_charts(), (folder or results.folder) / "figures"
-    with styled():
-        pictures = _draw(sweep, [chart for chart in known if not chart.per_setting], place)
-        for setting in settings:
-            if not setting.runs.empty:
-                pictures += _draw(setting, [chart for chart in known if chart.per_setting], place)
-    return pictures, notes
+    drawn = [(sweep, chart) for chart in known if not chart.per_setting]
+    for setting in settings:
+        if not setting.runs.empty:
+            drawn += [(setting, chart) for chart in known if chart.per_setting]
+    sheets = [
+        Plan(setting, chart, metric, place) for setting, chart in drawn for metric in chart.metrics(setting)
+    ]
+    pictures = on_all_cores(draw_one, sheets)
+    return [picture for picture in pictures if picture is not None], notes
 
 
 def scores_of(results: Records) -> Scores:
@@ -95,16 +99,25 @@ def other_pictures(folder: Path, pictures: Sequence[Picture]) -> list[str]:
     return sorted(path.name for path in folder.glob("*.png") if path.name not in written)
 
 
-def _draw(setting: Setting, wanted: Sequence[Chart], folder: Path) -> list[Picture]:
-    """Draw a setting and write its pictures, whose files carry its name."""
-    plain = re.sub(r"[\[\]()'\" ]", "", setting.name)
-    suffix = "-" + re.sub(r"[^A-Za-z0-9.,=+-]+", "_", plain) if setting.name else ""
-    pictures = []
-    for chart in wanted:
-        for metric in chart.metrics(setting):
-            if (drawing := chart.draw(setting, metric)) is None:
-                continue
-            png, svg = save(drawing.figure, folder / (chart.file(setting, metric) + suffix))
-            title = f"{drawing.title} ({setting.name})" if setting.name else drawing.title
-            pictures.append(Picture(title, drawing.caption, png, svg))
-    return pictures
+@dataclass(frozen=True)
+class Plan:
+    """A picture to be drawn: a chart of a setting and a metric, into a folder."""
+
+    setting: Setting
+    chart: Chart
+    metric: str
+    folder: Path
+
+
+def draw_one(plan: Plan) -> Picture | None:
+    """Draw a picture under the name of its setting; None where there is nothing to show."""
+    name = plan.setting.name
+    plain = re.sub(r"[\[\]()'\" ]", "", name)
+    suffix = "-" + re.sub(r"[^A-Za-z0-9.,=+-]+", "_", plain) if name else ""
+    with styled():
+        if (drawing := plan.chart.draw(plan.setting, plan.metric)) is None:
+            return None
+        file = plan.chart.file(plan.setting, plan.metric) + suffix
+        png, svg = save(drawing.figure, plan.folder / file)
+    title = f"{drawing.title} ({name})" if name else drawing.title
+    return Picture(title, drawing.caption, png, svg)

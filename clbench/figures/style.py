@@ -48,6 +48,14 @@ def styled() -> Iterator[None]:
         yield
 
 
+def warm() -> None:
+    """Load fonts, and what writes a figure, before there is anything to draw."""
+    with styled():
+        figure = Figure(layout="constrained")
+        figure.add_subplot().set_title("λ θ 1")
+        _written(figure)
+
+
 def save(figure: Figure, path: Path) -> tuple[Path, Path]:
     """Write a figure as PNG and as SVG beside it, whole or not at all; equal figures give equal bytes.
 
@@ -59,13 +67,18 @@ def save(figure: Figure, path: Path) -> tuple[Path, Path]:
         the two paths.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    png, svg = (path.with_name(path.name + suffix) for suffix in (".png", ".svg"))
+    for file, content in zip((png, svg), _written(figure), strict=True):
+        write_whole(file, content)
+    return png, svg
+
+
+def _written(figure: Figure) -> tuple[bytes, bytes]:
+    """Return a figure as PNG and as SVG."""
     if (layout := figure.get_layout_engine()) is not None:
         layout.execute(figure)
         figure.set_layout_engine("none")  # laid out once; `savefig` would do it, and draw, twice per format
     image, drawing = BytesIO(), BytesIO()
     FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
     FigureCanvasSVG(figure).print_svg(drawing, metadata={"Date": None, "Creator": None})
-    png, svg = (path.with_name(path.name + suffix) for suffix in (".png", ".svg"))
-    write_whole(png, image.getvalue())
-    write_whole(svg, drawing.getvalue())
-    return png, svg
+    return image.getvalue(), drawing.getvalue()

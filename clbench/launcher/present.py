@@ -20,6 +20,7 @@ from clbench.launcher.folders import typed, unresolved
 from clbench.launcher.jobs import key_problems, override_problems, plain_task, unused_keys
 from clbench.launcher.leftovers import missing_folders
 from clbench.launcher.parts import one_line
+from clbench.report.beside import Reporter
 
 BAD_CONFIGURATION = 2
 """Exit code for a mistake of the user's."""
@@ -39,8 +40,11 @@ class Present(Callback):
     made: Sequence[Path] = ()
     """Folders that weren't there before the command, innermost first."""
 
+    reporter = Reporter()
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the sweep's folder."""
+        Present.reporter.start()
         _note(Path(config.hydra.sweep.dir).absolute(), is_sweep=True)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -51,6 +55,7 @@ class Present(Callback):
         """
         if found := override_problems(typed(config.hydra.overrides.task)):
             self._stop(found)
+        Present.reporter.start()
         folder = Path(config.hydra.run.dir).absolute()
         found += folder_problems(folder)
         if OmegaConf.select(config, "study.grids") and not asks_for_one_run(sys.argv):
@@ -96,6 +101,7 @@ def show(folder: Path) -> None:
 
     if find_runs(folder):
         write_sweep(folder)
-        from clbench.report.command import present
+        if not Present.reporter.present(folder):
+            from clbench.report.command import present
 
-        present(folder)
+            present(folder)
