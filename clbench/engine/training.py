@@ -86,7 +86,7 @@ def train(
 
 
 def _prepare_kernels(progress: Progress) -> None:
-    """Have the machine code of the kernels ready; the first time that takes some seconds, and the user is told."""
+    """Have the kernels ready; the first time that takes some seconds, and the progress line says so."""
     if not is_compiled():
         progress.add(0.0, "compiling kernels (only the first time)")
     prepare()
