@@ -154,6 +154,15 @@ def test_budgets_of_commands_and_memory():
     assert found["command: 10,000 runs, memory"]["measured"] == "1.5 GB"
 
 
+def test_clocked_functions_are_there():
+    from phases import CLOCKED, found_at
+
+    for places in CLOCKED.values():
+        for module, path in places:
+            owner, name = found_at(module, path)
+            assert callable(getattr(owner, name)), (module, path)
+
+
 def test_share_of_the_limit_and_of_a_cores_rate():
     from budgets import budgets
     from medians import machine_rate, of_workload, shares

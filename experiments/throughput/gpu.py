@@ -4,9 +4,9 @@
 
 Needs torch, numpy, safetensors and the package alone. Every row is printed as one line of JSON as soon as it
 is there, and all are written to gpu.jsonl in the folder of the environment variable OUT, else in
-results/reference/throughput/. What is timed: `advance` of the stepper that the engine chooses, which is batch
-order, gathering, forward, backward and Adam. The host waits for the device only at the two ends;
-`waits_per_step` counts the places inside that would wait (torch's synchronisation debug mode).
+results/reference/throughput/. What is timed: `advance` of the engine's eager stepper, which is batch order,
+gathering, forward, backward and Adam. The host waits for the device only at the two ends; `waits_per_step`
+counts the places inside that would wait (torch's synchronisation debug mode).
 """
 
 from __future__ import annotations

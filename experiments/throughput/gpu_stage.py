@@ -1,4 +1,4 @@
-"""The steps of one stage on a device, by the engine's own stepper: their time, their waits, their kernels."""
+"""The steps of one stage on a device, by the engine's eager stepper: their time, waits and kernels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from workloads import Workload
 
 from clbench.engine.batches import Batches
 from clbench.engine.data import build_streams, step_bounds
+from clbench.engine.eager import EagerStepper
 from clbench.engine.lanes_context import LanesContext
 from clbench.engine.plan import plan_phases
 from clbench.engine.program import Program
 from clbench.engine.stage import train_stage
-from clbench.engine.stepper import choose_stepper
 
 GRAPHED = 10
 """Steps of a CUDA graph; the last step of a call records norms, so one would tell too much."""
@@ -55,7 +55,7 @@ class Stage:
         context = LanesContext(program, state)
         address = context.train_addresses(0)
         bounds = step_bounds(address.shape[1], program.training, self.steps, first=0)
-        stepper = choose_stepper(context, Batches(context, address, bounds))
+        stepper = EagerStepper(context, Batches(context, address, bounds))
         return lambda steps: stepper.advance(state, 0, steps)
 
 

@@ -60,15 +60,21 @@ class Clock:
         return timed
 
 
+def found_at(module: str, path: str) -> tuple[Any, str]:
+    """Return what holds the function that a module has at a dotted path, and the function's name."""
+    owner: Any = importlib.import_module(module)
+    *outer, name = path.split(".")
+    for part in outer:
+        owner = getattr(owner, part)
+    return owner, name
+
+
 def main() -> None:
     """Put clocks on, run the command line, write the seconds."""
     clock = Clock()
     for phase, places in CLOCKED.items():
         for module, path in places:
-            owner: Any = importlib.import_module(module)
-            *outer, name = path.split(".")
-            for part in outer:
-                owner = getattr(owner, part)
+            owner, name = found_at(module, path)
             setattr(owner, name, clock.wrap(phase, getattr(owner, name)))
     from clbench.app import main as command
 
