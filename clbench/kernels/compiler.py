@@ -66,13 +66,30 @@ class Kernel(types.ExternalFunction):
         return self.compiled.ctypes
 
     def compile(self) -> None:
-        """Compile it, or take what is kept."""
+        """Compile it, or take what is kept; where that is torn or can't be written, do without."""
+        try:
+            self.compiled = self._compiled(cache=_is_writable(CODE))
+        except Exception:  # what is torn is no fixed kind of error; one of the kernel itself comes again
+            for path in self._kept():
+                path.unlink(missing_ok=True)
+            self.compiled = self._compiled(cache=False)
+        llvm.add_symbol(self.symbol, self.compiled.address)
+
+    def is_kept(self) -> bool:
+        """Tell whether its machine code is kept."""
+        return any(path.suffix == ".nbc" for path in self._kept())
+
+    def _compiled(self, cache: bool) -> Any:
         before, config.CACHE_DIR = config.CACHE_DIR, str(CODE)
         try:
-            self.compiled = numba.cfunc(self.sig, cache=True, **OPTIONS)(self.function)
+            return numba.cfunc(self.sig, cache=cache, **OPTIONS)(self.function)
         finally:
             config.CACHE_DIR = before
-        llvm.add_symbol(self.symbol, self.compiled.address)
+
+    def _kept(self) -> list[Path]:
+        """Return the files of its machine code."""
+        module = self.function.__module__.rpartition(".")[2]
+        return list(CODE.glob(f"*/{module}.{self.function.__qualname__}-*"))
 
 
 register_model(Kernel)(models.OpaqueModel)  # a name has no value
@@ -81,12 +98,23 @@ _PENDING: list[Kernel] = []
 _LOCK = Lock()
 
 
-def prepare() -> None:
-    """Compile all kernels that are defined and not compiled yet; those that they call come before them."""
+def prepare(announce: Callable[[], None] | None = None) -> None:
+    """Compile all kernels that are defined and not compiled yet; those that they call come before them.
+
+    Args:
+        announce: called first if machine code must be made, which takes some seconds.
+    """
     with _LOCK:
+        if announce and not is_compiled():
+            announce()
         while _PENDING:
             _PENDING[0].compile()
             del _PENDING[0]
+
+
+def is_compiled() -> bool:
+    """Tell whether the machine code of all kernels that are defined is at hand or kept."""
+    return all(waiting.is_kept() for waiting in _PENDING)
 
 
 def _annotations(function: Callable[..., Any]) -> list[str]:
@@ -96,9 +124,13 @@ def _annotations(function: Callable[..., Any]) -> list[str]:
     return [*found.values(), result]
 
 
-def is_compiled() -> bool:
-    """Tell whether machine code of these sources is kept already."""
-    return any(CODE.rglob("*.nbc"))
+def _is_writable(folder: Path) -> bool:
+    """Tell whether files can be kept in a folder, which is made if it isn't there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _code_folder() -> Path:
@@ -106,7 +138,7 @@ def _code_folder() -> Path:
     digest = hashlib.sha256()
     for source in sorted(HERE.glob("*.py")):
         digest.update(source.read_bytes())
-    folder = _writable() / digest.hexdigest()[:16]
+    folder = _place() / digest.hexdigest()[:16]
     if folder.parent.is_dir():
         for other in folder.parent.iterdir():
             if other != folder:
@@ -114,11 +146,13 @@ def _code_folder() -> Path:
     return folder
 
 
-def _writable() -> Path:
+def _place() -> Path:
+    """Return the folder for the machine code of the sources here, whatever they are at the time."""
     if os.access(HERE, os.W_OK):
         return HERE / "__pycache__" / "code"
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "clbench" / "kernels"
+    here = hashlib.sha256(str(HERE).encode()).hexdigest()[:16]  # another installation keeps its own
+    return (Path(cache) if cache else Path.home() / ".cache") / "clbench" / "kernels" / here
 
 
 CODE = _code_folder()
