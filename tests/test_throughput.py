@@ -154,6 +154,24 @@ def test_budgets_of_commands_and_memory():
     assert found["command: 10,000 runs, memory"]["measured"] == "1.5 GB"
 
 
+def test_a_rerun_fills_the_table_of_budgets(tmp_path):
+    from tables import write_tables
+
+    write_tables(tmp_path)
+    empty = pd.read_csv(tmp_path / "budgets.csv")
+    assert set(empty.measured) == {"not measured"}
+    commands(help=0.4).to_csv(tmp_path / "commands.csv", index=False)
+    steps = rows("steps", "regression", {"clbench naive, 1 run": 8.0, "JAX jit(scan), 1 run": 10.0})
+    more = {"short": 8, "short_seconds": 0.1}
+    pd.DataFrame(steps).assign(**more).to_csv(tmp_path / "measurements.csv", index=False)
+    write_tables(tmp_path)
+    filled = pd.read_csv(tmp_path / "budgets.csv")
+    assert list(filled.line) == list(empty.line)
+    assert list(filled.measured[filled.measured != "not measured"]) == ["0.80", "0.4 s", "1.5 GB"]
+    table = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "| 1-64-64-1: 1 run by JAX's jit(scan) | ≤ 0.80 | 0.80 | 1.00 | ✅ |" in table
+
+
 def test_clocked_functions_are_there():
     from phases import CLOCKED, found_at
 
