@@ -12,7 +12,7 @@ from synthetic_runs import Outcome, make_result, make_run
 
 from clbench.engine.results import LearnedFunction
 from clbench.records import read_summaries, write_run, write_sweep
-from clbench.records.files import write_whole
+from clbench.records.files import write_shared, write_whole
 from clbench.records.run import losses_bytes
 
 GOOD = Outcome([[0.9, 0.3], [0.6, 0.8]], [0.1, 0.2], dip=-0.2, split_shift={"train": 0.05})
@@ -333,3 +333,32 @@ def test_streams_of_different_length_share_a_table(tmp_path):
     by_run = {row["run"]: row for row in rows}
     assert by_run["b"]["test_accuracy_2"] == "1.0" and by_run["b"]["test_accuracy_A"] == ""
     assert by_run["a"]["test_accuracy_2"] == ""
+
+
+def test_a_shared_file_is_one_on_the_disk_and_stays_when_the_other_goes(tmp_path):
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    made = []
+    for path in (one, two, two):
+        write_shared(path, "a key of this test", lambda: made.append(1) or b"x\n1\n")
+    assert len(made) == 1 and one.samefile(two) and two.stat().st_nlink == 2
+    write_whole(one, b"new")  # a file that is replaced leaves the other as it was
+    assert two.read_bytes() == b"x\n1\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.csv", "two.csv"]
+
+
+@pytest.mark.parametrize("spoilt", ["edited", "gone", "no links"])
+def test_a_shared_file_is_written_where_it_cannot_be_linked(tmp_path, monkeypatch, spoilt):
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    write_shared(one, f"another key: {spoilt}", lambda: b"right")
+    if spoilt == "edited":
+        one.write_bytes(b"wrong!")
+    if spoilt == "gone":
+        one.unlink()
+    if spoilt == "no links":
+
+        def refuse(*paths):
+            raise OSError("no links here")
+
+        monkeypatch.setattr("os.link", refuse)
+    write_shared(two, f"another key: {spoilt}", lambda: b"right")
+    assert two.read_bytes() == b"right" and two.stat().st_nlink == 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,63 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+_SHARED: dict[str, tuple[Path, tuple[int, ...]]] = {}
+"""Where this process has written what several runs share, by its key, and the file's state then."""
+
+
+def write_shared(path: Path, key: str, content: Callable[[], bytes]) -> None:
+    """Write a file that others of a sweep have too: as a hard link to one of them, where the disk has links.
+
+    Readers see a file like any other, and it stays when the others go. What replaces one by another
+    (`write_whole`, most editors, git) leaves the others as they are.
+
+    Args:
+        path: of the file.
+        key: equal for equal contents.
+        content: makes the contents, where they must be written.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    if key in _SHARED and _linked(path, *_SHARED[key]):
+        return
+    write_whole(path, content())
+    _SHARED[key] = path, _state(path)
+
+
+def _linked(path: Path, known: Path, state: tuple[int, ...]) -> bool:
+    """Make a file a link to a known one; return whether that was still as it was, and could be linked to."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path == known or _state(known) != state:
+            return False
+        os.link(known, aside)
+        os.replace(aside, path)
+        aside.unlink(missing_ok=True)  # which stays where both are one file already
+    except OSError:  # another disk, one without links, or too many of them
+        aside.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def json_bytes(value: Mapping[str, Any]) -> bytes:
     """Return a mapping as UTF-8 JSON, a key a line; NaN and infinities, which JSON has not, become null."""
-    lines = [
-        f"{json.dumps(key)}: {json.dumps(item, ensure_ascii=False, allow_nan=False)}"
-        for key, item in _plain(value).items()
-    ]
+    lines = [f"{json.dumps(key)}: {_encoded(item)}" for key, item in _plain(value).items()]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def _plain(value: Any) -> Any:
     """Return a value made of what JSON knows."""
+    if value is None or type(value) in (bool, int, str):
+        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -50,7 +97,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return _plain(value.item())
     if isinstance(value, float):
-        return value if np.isfinite(value) else None
+        return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from clbench.records.columns import final_columns, leading_metric, oriented
 from clbench.records.declared import METRICS
-from clbench.records.files import column_bytes, json_bytes, write_whole
+from clbench.records.files import column_bytes, json_bytes, write_shared, write_whole
 from clbench.records.metrics import all_metrics
 from clbench.records.own import own_declarations
 from clbench.records.provenance import provenance
@@ -117,7 +118,10 @@ def training_bytes(result: RunResult) -> bytes:
 
 
 def write_function(folder: Path, function: LearnedFunction) -> None:
-    """Write `data.csv` (`task,split,x,y`) and `function.csv` (`stage,x,prediction`)."""
+    """Write `data.csv` (`task,split,x,y`) and `function.csv` (`stage,x,prediction`).
+
+    Runs of one stream and seed share the data: their `data.csv` are one file on the disk.
+    """
     stages, points = np.asarray(function.predictions).shape
     columns = {
         "stage": np.repeat(np.arange(stages), points),
@@ -125,18 +129,27 @@ def write_function(folder: Path, function: LearnedFunction) -> None:
         "prediction": np.asarray(function.predictions, np.float64).reshape(-1),
     }
     write_whole(folder / "function.csv", column_bytes(columns))
-    parts = [
-        (task, split, np.asarray(x, np.float64).reshape(-1), np.asarray(y, np.float64).reshape(-1))
+    arrays = {
+        (task, split): (np.asarray(x, np.float64).reshape(-1), np.asarray(y, np.float64).reshape(-1))
         for task, by_split in function.samples.items()
         for split, (x, y) in by_split.items()
-    ]
-    columns = {
-        "task": pa.array([task for task, _, x, _ in parts for _ in x], pa.string()),
-        "split": pa.array([split for _, split, x, _ in parts for _ in x], pa.string()),
-        "x": np.concatenate([x for _, _, x, _ in parts] or [np.zeros(0)]),
-        "y": np.concatenate([y for _, _, _, y in parts] or [np.zeros(0)]),
     }
-    write_whole(folder / "data.csv", column_bytes(columns))
+    key = hashlib.sha256(repr(list(arrays)).encode())
+    for x, y in arrays.values():
+        key.update(b"%d " % x.size + x.tobytes() + y.tobytes())
+    write_shared(folder / "data.csv", key.hexdigest(), lambda: _data_bytes(arrays))
+
+
+def _data_bytes(arrays: Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]) -> bytes:
+    """Return `data.csv`, given x and y by task and split."""
+    counts = [(task, split, x.size) for (task, split), (x, _) in arrays.items()]
+    columns = {
+        "task": pa.array([task for task, _, count in counts for _ in range(count)], pa.string()),
+        "split": pa.array([split for _, split, count in counts for _ in range(count)], pa.string()),
+        "x": np.concatenate([x for x, _ in arrays.values()] or [np.zeros(0)]),
+        "y": np.concatenate([y for _, y in arrays.values()] or [np.zeros(0)]),
+    }
+    return column_bytes(columns)
 
 
 def summarise(
