@@ -178,14 +178,14 @@ class _Direct:
             OmegaConfBaseException: a value doesn't fit its key, or can't be resolved.
         """
         lines = task_lines(overrides)  # as typed: reading them from the configuration would resolve `${…}`
-        values = template.set_values(overrides)
+        values = template.values(overrides)
         task_form, hydra_form = self._forms(template)
         task = task_form.filled(values)
         resolved: Mapping[str, Any] = task
         if "${" in repr(task):
             if "${hydra:" in repr(task):
                 return None
-            resolved = template.task_container(resolve=True)
+            resolved = template.resolved(overrides)
         node = hydra_form.content["hydra"]
         names = labels(resolved, node["runtime"]["choices"], lines)
         subdir, name = node["sweep"]["subdir"], node["job"]["name"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -30,11 +30,13 @@ class Template:
         config: as Hydra composed it for the first job; changed in place by `fill`.
         keys: the plain keys that every job of this template sets.
         task: the same without the node `hydra`, made when it is needed.
+        converted: values by the overrides that set them, as `values` returns them.
     """
 
     config: DictConfig
     keys: tuple[str, ...]
     task: DictConfig | None = None
+    converted: dict[str, Any] = field(default_factory=dict)
 
     def fill(self, job: int, overrides: Sequence[Override]) -> DictConfig:
         """Set a job's values, and what Hydra notes of it; return the shared configuration.
@@ -50,26 +52,42 @@ class Template:
         node.job.override_dirname = override_dirname(overrides, node.job.config.override_dirname)
         return _numbered(self.config, job)
 
-    def set_values(self, overrides: Sequence[Override]) -> tuple[Any, ...]:
-        """Set a job's values in the task's part alone; return them, converted to their keys' types.
+    def values(self, overrides: Sequence[Override]) -> tuple[Any, ...]:
+        """Return a job's values, converted to their keys' types; equal lines are converted once.
 
         Raises:
             OmegaConfBaseException: a value doesn't fit its key.
         """
-        task = self._own_task()
-        values = []
+        return tuple(self._converted(item) for item in overrides if item.key_or_group in self.keys)
+
+    def _converted(self, override: Override) -> Any:
+        line = str(override.input_line)
+        if line not in self.converted:
+            value = self._set(override)
+            if not (isinstance(value, str) and "${" in value):
+                value = OmegaConf.select(self._own_task(), override.key_or_group)
+            self.converted[line] = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+        return self.converted[line]
+
+    def _set(self, override: Override) -> Any:
+        value = override.value()
+        OmegaConf.update(self._own_task(), override.key_or_group, value, merge=True)
+        return value
+
+    def resolved(self, overrides: Sequence[Override]) -> dict[str, Any]:
+        """Return the task's part of a job's configuration as plain data, with what `${…}` stands for.
+
+        Raises:
+            OmegaConfBaseException: a value can't be resolved.
+        """
         for override in overrides:
             if override.key_or_group in self.keys:
-                value = override.value()
-                OmegaConf.update(task, override.key_or_group, value, merge=True)
-                if not (isinstance(value, str) and "${" in value):
-                    value = OmegaConf.select(task, override.key_or_group)
-                values.append(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
-        return tuple(values)
+                self._set(override)
+        return as_dict(self._own_task(), resolve=True)
 
-    def task_container(self, resolve: bool = False) -> dict[str, Any]:
-        """Return the task's part of the configuration as plain data, with the values set last."""
-        return as_dict(self._own_task(), resolve)
+    def task_container(self) -> dict[str, Any]:
+        """Return the task's part of the configuration as plain data, with the values of some job."""
+        return as_dict(self._own_task(), resolve=False)
 
     def _own_task(self) -> DictConfig:
         if self.task is None:
