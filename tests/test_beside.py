@@ -79,3 +79,14 @@ def test_all_cores_give_what_one_gives_in_order():
 def test_an_error_of_a_picture_is_the_callers():
     with pytest.raises(ZeroDivisionError):
         cores.on_all_cores(lambda n: 1 / n, [1, 0])
+
+
+def test_a_commands_own_process_imports_nothing_that_only_a_report_needs():
+    code = (
+        "import sys, clbench.app, clbench.session.session, clbench.launcher.building\n"
+        "from clbench.launcher.claims import claim_problems\n"
+        "assert claim_problems([{'claim': 'c', 'metric': 'acc'}])\n"
+        "found = {'pandas', 'matplotlib', 'jinja2', 'rich', 'sklearn'} & set(sys.modules)\n"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from clbench.analysis.claim_runs import Measure
 from clbench.errors import known
 from clbench.records.columns import higher_is_better
 
@@ -20,6 +20,25 @@ FORMS = {
 """The pair of keys that makes a form, and the keys that it may have besides."""
 
 ALWAYS = ("claim", "metric", "seeds", "best", "onset", "goal", "above", "below")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured of a set of runs.
+
+    Args:
+        metric: a column of the runs.
+        find: `mean`, `best` (the λ of the best mean) or `onset` (the smallest λ with a mean beyond `bound`).
+        bound: for `onset`.
+        above: for `onset`, whether beyond is above `bound` or below.
+        maximise: for `best`.
+    """
+
+    metric: str
+    find: str = "mean"
+    bound: float = 0.0
+    above: bool = False
+    maximise: bool = True
 
 
 def grammar_problems(claims: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clbench.analysis.claim_grammar import Measure
 from clbench.analysis.conditions import NotCheckable, at_any_choice, condition_words, matching
 from clbench.analysis.frames import by_lambda, column_of, rows_where
 from clbench.analysis.lambda_sets import BEST, ONSET
@@ -16,25 +17,6 @@ from clbench.analysis.lost import Lost, has_value, lost_seeds, reasons
 from clbench.analysis.quantities import Lambda, Mean, Quantity
 from clbench.analysis.settings import setting_columns
 from clbench.records.columns import higher_is_better
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What is measured of a set of runs.
-
-    Args:
-        metric: a column of the runs.
-        find: `mean`, `best` (the λ of the best mean) or `onset` (the smallest λ with a mean beyond `bound`).
-        bound: for `onset`.
-        above: for `onset`, whether beyond is above `bound` or below.
-        maximise: for `best`.
-    """
-
-    metric: str
-    find: str = "mean"
-    bound: float = 0.0
-    above: bool = False
-    maximise: bool = True
 
 
 @dataclass(frozen=True)
