@@ -5,7 +5,6 @@ import weakref
 from dataclasses import dataclass, replace
 from threading import Event
 
-import numpy as np
 import pytest
 import torch
 from test_engine_invariants import Poisoned, assert_same_bits, l2, make, results
@@ -112,6 +111,6 @@ def test_a_claim_lasts_as_long_as_anybody_holds_it(monkeypatch):
 def test_programs_share_a_cohort_evenly(count, workers):
     sizes = program_lanes(count, 250_000, workers, torch.device("cpu"))
     assert sum(sizes) == count and max(sizes) - min(sizes) <= 1
-    assert min(sizes) >= 2 or count == 1
     assert max(sizes) <= 26  # 6.5 MB
-    assert count < 6 * workers or len(sizes) % workers == 0 or np.mean(sizes) < 3
+    assert len(sizes) % workers == 0 or len(sizes) == count < workers
+    assert len(sizes) == min(count, workers) or (len(sizes) - workers) * 26 < count  # no more than it takes

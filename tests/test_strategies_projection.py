@@ -174,3 +174,15 @@ def test_a_search_that_is_cut_off_does_not_lengthen_the_gradient(monkeypatch):
     gradient, references = random(60, 20), random(60, 12, 20, seed=2)
     found = project_many(gradient, references)
     assert (found.norm(dim=1) <= gradient.norm(dim=1) * (1 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("size", [4112, 12352, 300_016])  # in whole alignments, as lanes have it
+@pytest.mark.parametrize("terms", [1, 2, 5])
+def test_a_lane_alone_is_projected_as_in_company(terms, size):
+    draw = torch.Generator().manual_seed(3)
+    references = torch.randn(4, terms, size, generator=draw)
+    gradient = 0.1 * torch.randn(4, size, generator=draw) - references.mean(1)
+    company = project_many(gradient, references)
+    for lane in range(4):
+        alone = project_many(gradient[lane : lane + 1].clone(), references[lane : lane + 1].clone())
+        assert torch.equal(alone[0], company[lane])

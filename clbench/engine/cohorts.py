@@ -10,8 +10,6 @@ from clbench.engine.plan import Phase, program_structure
 
 PROGRAM_BYTES = 6_500_000
 MOST_LANES = 256
-FEWEST_LANES = 6
-"""A program of fewer lanes costs more a lane than a second worker saves."""
 
 
 def cohort_of(ready: ReadyPhase) -> tuple[object, ...]:
@@ -44,12 +42,7 @@ def lane_bytes(phase: Phase) -> int:
 def program_lanes(count: int, size: int, workers: int, device: torch.device) -> list[int]:
     """Return how many lanes each program of a cohort has.
 
-    On the CPU a program's working set should stay near the core, but a small program's operations are so
-    short that two workers wait for each other's turn in the interpreter more than they calculate. Measured on
-    two cores (1 MiB of L2 each, 32 MiB of L3 for both), a step of a lane of a 64-64 net took 13.4 µs with
-    programs of 2.6 MB (25 lanes), 10.6 with 5.2 MB, 9.8 to 12.8 with 7.8 MB, 11.7 with 10.4 MB; one worker
-    alone 16 to 17 with any but the largest. No program has a single lane where that can be avoided: a batch
-    of one takes another kernel and is padded.
+    On the CPU there is a program for every worker, or as many for each as the memory of a program asks for.
 
     Args:
         count: lanes of the cohort.
@@ -59,13 +52,10 @@ def program_lanes(count: int, size: int, workers: int, device: torch.device) -> 
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        lanes = max(2, int(free * 0.5 / (3 * size)))
-        programs = -(-count // lanes)
+        programs = -(-count // max(int(free * 0.5 / (3 * size)), 1))
     else:
-        lanes = min(max(PROGRAM_BYTES // size, 2), MOST_LANES)
-        programs = -(-count // lanes)
-        if count >= workers * FEWEST_LANES:
-            programs = -(-programs // workers) * workers
-    programs = min(programs, max(count // 2, 1))
+        most = min(max(PROGRAM_BYTES // size, 1), MOST_LANES)
+        programs = -(-count // (most * workers)) * workers
+    programs = min(programs, count)
     small, larger = divmod(count, programs)
     return [small + 1] * larger + [small] * (programs - larger)

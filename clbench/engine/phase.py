@@ -25,13 +25,11 @@ def run_phase(
     """
     began = time.perf_counter()
     phase, lanes = ready[0].phase, len(ready)
-    # A product over a single lane takes another kernel than one over many: pad it with its own double.
-    padded = ready if lanes > 1 else [*ready, *ready]
-    phases = [each.phase for each in padded]
+    phases = [each.phase for each in ready]
     runs, streams = [each.run for each in phases], [each.stream for each in phases]
     strategies = [each.strategy for each in phases]
-    program = Program(runs, streams, strategies, phase.stage, cores, doubled=lanes == 1)
-    before = [each.state for each in padded if each.state is not None]
+    program = Program(runs, streams, strategies, phase.stage, cores)
+    before = [each.state for each in ready if each.state is not None]
     state = fork(before) if before else program.begin()
     record, evaluating = None, 0.0
     if phase.kind == "train":

@@ -30,7 +30,6 @@ class Program:
         strategies: one per lane; None where nothing acts in this phase.
         stage: from 0.
         cores: that no other program uses.
-        doubled: whether the second lane is but the first's double.
     """
 
     def __init__(
@@ -40,9 +39,8 @@ class Program:
         strategies: Sequence[Strategy | None],
         stage: int,
         cores: int = 1,
-        doubled: bool = False,
     ) -> None:
-        self.runs, self.streams, self.stage, self.cores, self.doubled = runs, streams, stage, cores, doubled
+        self.runs, self.streams, self.stage, self.cores = runs, streams, stage, cores
         self.stream, self.model = streams[0], runs[0].model
         self.training, self.evaluation = runs[0].training, runs[0].evaluation
         self.device = torch.device(runs[0].device)
@@ -65,15 +63,13 @@ class Program:
         optimizers = [run.optimizer for run in self.runs]
         heads = heads_of(self.training, self.layout, self.stream)
         if not heads:
-            return list(optimizers)
+            return [*optimizers]
         used = heads_in_use(self.training.heads, self.acts, self.stream, self.stage)
         return [SeparateHeads(optimizer, heads, used) for optimizer in optimizers]
 
     def bind(self, theta: Tensor, gradient: Tensor) -> Network:
         """Return the network of parameters `[lane, padded]`."""
-        network = self.model.bind(self.stream, theta, gradient)
-        network.set_cores(self.cores, self.doubled)
-        return network
+        return self.model.bind(self.stream, theta, gradient)
 
     def begin(self) -> StageState:
         """Return the lanes' state before any training."""

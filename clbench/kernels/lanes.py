@@ -172,3 +172,21 @@ def _square_layer(chain, index, room, batch, squares, scratch):
         found = floats(squares + 4 * layer[BIASES], outputs)
         for output in range(outputs):
             found[output] = sum_floats(errors + 4 * output * samples, batch)
+
+
+@kernel
+def multiply_lanes(
+    lanes: int, rows: int, columns: int, inner: int,
+    left: int, left_step: int, left_row: int, left_column: int,
+    right: int, right_step: int, right_row: int,
+    out: int, out_step: int, out_row: int, begin: int,
+) -> None:  # fmt: skip
+    """Write every lane's product; a step is the floats from one lane's to the next one's, see `multiply`."""
+    for lane in range(lanes):
+        multiply(
+            rows, columns, inner,
+            left + 4 * lane * left_step, left_row, left_column,
+            right + 4 * lane * right_step, right_row,
+            out + 4 * lane * out_step, out_row,
+            begin, 0, 0,
+        )  # fmt: skip

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from clbench.models.buffers import lane_buffer
 from clbench.models.dense_layer import DenseLayer
+from clbench.models.lane_product import multiply
 
 _aten = torch.ops.aten
 
@@ -68,15 +69,15 @@ class AdditiveAttention:
         torch.mul(room.score_errors.flatten(1, 2).unsqueeze(2), self.score.weight, out=flat)
         _aten.tanh_backward.grad_input(room.key_errors, room.keys, grad_input=room.key_errors)
         torch.mul(weights.unsqueeze(3), errors, out=room.product)
-        room.product.flatten(1, 2).baddbmm_(flat, self.projection.weight)
+        multiply(flat, self.projection.weight, room.product.flatten(1, 2), add=True)
         return room.product
 
     def collect(self, states: Tensor, room: AttentionRoom, part: slice) -> None:
         """Overwrite the gradients with the sum over time and a part of the batch."""
         keys, errors = room.keys[:, :, part], room.score_errors[:, :, part]
-        self.score.collect(errors.flatten(1, 2).unsqueeze(2), keys.flatten(1, 2), None)
+        self.score.collect(errors.flatten(1, 2).unsqueeze(2), keys.flatten(1, 2))
         below = room.key_errors[:, :, part].flatten(1, 2)
-        self.projection.collect(below, states[:, :, part].flatten(1, 2), None)
+        self.projection.collect(below, states[:, :, part].flatten(1, 2))
 
 
 class AttentionRoom:

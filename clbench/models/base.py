@@ -125,14 +125,6 @@ class Network(ABC):
         A network may leave their gradient 0 and leave out the work; by default it computes it all the same.
         """
 
-    def set_cores(self, cores: int, doubled: bool) -> None:  # noqa: B027 - doing nothing is right
-        """Take note of what a network may make use of, as long as no bit of the first lane changes.
-
-        Args:
-            cores: that no other program uses.
-            doubled: whether the second lane is but the first's double, whose results nobody reads.
-        """
-
 
 class Model(ABC):
     """A model's recipe: a frozen dataclass."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from clbench.models.buffers import lane_buffer
+from clbench.models.lane_product import multiply
 
 _aten = torch.ops.aten
 
@@ -52,15 +53,15 @@ class LSTM:
 
     def run(self, x: Tensor, room: LSTMRoom) -> Tensor:
         """Return the states `[lane, time, batch, hidden]` of inputs `[lane, time, batch, in]`."""
-        torch.add(self.bias_ih, self.bias_hh, out=room.bias)
-        torch.baddbmm(
-            room.bias, x.flatten(1, 2), self.weight_ih.transpose(1, 2), out=room.gates.flatten(1, 2)
+        inputs, recurrent = (
+            weight.transpose(1, 2).contiguous() for weight in (self.weight_ih, self.weight_hh)
         )
-        recurrent = self.weight_hh.transpose(1, 2)
+        all_gates = room.gates.flatten(1, 2)
+        multiply(x.flatten(1, 2), inputs, all_gates.copy_(self.bias_ih + self.bias_hh), add=True)
         for t in range(room.gates.shape[1]):
             gates, cell = room.gates[:, t], room.cells[:, t]
             if t:
-                gates.baddbmm_(room.states[:, t - 1], recurrent)
+                multiply(room.states[:, t - 1], recurrent, gates, add=True)
             # σ(z) = (1 + tanh(z/2)) / 2 in i, f, o: one tanh serves all four gates.
             torch.addcmul(room.offset, gates.mul_(room.scale).tanh_(), room.scale, out=gates)
             i, f, g, o = gates.chunk(4, 2)
@@ -78,7 +79,7 @@ class LSTM:
         for t in range(last, -1, -1):
             above, gates, squashed = state_errors[:, t], room.gates[:, t], room.squashed[:, t]
             if t < last:
-                above.baddbmm_(errors[:, t + 1], self.weight_hh)
+                multiply(errors[:, t + 1], self.weight_hh, above, add=True)
             i, _, g, o = gates.chunk(4, 2)
             error_i, error_f, error_g, error_o = errors[:, t].chunk(4, 2)
             torch.mul(above, squashed, out=error_o)
@@ -98,16 +99,16 @@ class LSTM:
 
     def input_errors(self, room: LSTMRoom, out: Tensor) -> None:
         """Write ∂loss/∂inputs `[lane, time, batch, in]` into `out`."""
-        torch.bmm(room.errors.flatten(1, 2), self.weight_ih, out=out.flatten(1, 2))
+        multiply(room.errors.flatten(1, 2), self.weight_ih, out.flatten(1, 2))
 
     def collect(self, x: Tensor, room: LSTMRoom, part: slice) -> None:
         """Overwrite the gradients with the sum over time and a part of the batch."""
         errors, slopes = room.errors[:, :, part], self.slopes
         flat = errors.flatten(1, 2)
-        torch.bmm(flat.transpose(1, 2), x[:, :, part].flatten(1, 2), out=slopes["weight_ih"])
+        multiply(flat.transpose(1, 2), x[:, :, part].flatten(1, 2), slopes["weight_ih"])
         if errors.shape[1] > 1:
             before, after = room.states[:, :-1, part].flatten(1, 2), errors[:, 1:].flatten(1, 2)
-            torch.bmm(after.transpose(1, 2), before, out=slopes["weight_hh"])
+            multiply(after.transpose(1, 2), before, slopes["weight_hh"])
         else:
             slopes["weight_hh"].zero_()
         torch.sum(flat, 1, out=slopes["bias_ih"])
@@ -120,7 +121,6 @@ class LSTMRoom:
     def __init__(self, like: Tensor, lanes: int, time: int, batch: int, hidden: int) -> None:
         """Make the buffers of the forward pass, of the dtype and device of `like`."""
         self._errors: Tensor | None = None
-        self.bias = lane_buffer(like, lanes, 1, 4 * hidden)
         self.gates = lane_buffer(like, lanes, time, batch, 4 * hidden)
         self.cells, self.squashed, self.states = (
             lane_buffer(like, lanes, time, batch, hidden) for _ in range(3)

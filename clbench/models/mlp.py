@@ -16,6 +16,7 @@ from clbench.models.chain import Chain, ChainLayer
 from clbench.models.dense import DenseNetwork
 from clbench.models.dense_torch import TorchDenseNetwork
 from clbench.models.initialisation import INITIALISATIONS, dense_tensors
+from clbench.models.lane_product import takes_kernels
 from clbench.streams.base import Stream
 
 
@@ -77,8 +78,7 @@ class MLP(Model):
 
     def bind(self, stream: Stream, theta: Tensor, gradient: Tensor) -> Network:
         """Return the network over `theta` and `gradient`: by kernels where they are float32 on the CPU."""
-        fits = theta.device.type == "cpu" and theta.dtype is torch.float32
-        kind = DenseNetwork if fits else TorchDenseNetwork
+        kind = DenseNetwork if takes_kernels(theta) else TorchDenseNetwork
         return kind(self.layout(stream), self._names(), self.activation, theta, gradient)
 
     def chain(self, stream: Stream) -> Chain:

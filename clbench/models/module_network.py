@@ -42,7 +42,7 @@ class ModuleNetwork(Network):
                 self._calls = [self._call(lane, self._inputs[lane]) for lane in range(self._lanes)]
                 return torch.stack([outputs.detach() for outputs, _ in self._calls])
             leaves = self._leaves(slice(None))
-            outputs = vmap(self._evaluate)(leaves, self._inputs)
+            outputs = self._evaluate_together(leaves, self._inputs)
             self._calls = [(outputs, leaves)]
         return outputs.detach()
 
@@ -59,7 +59,7 @@ class ModuleNetwork(Network):
         inputs = align(inputs).expand(self._lanes, *inputs.shape[1:])
         with torch.no_grad():
             if not self._exact:
-                return vmap(self._evaluate)(self._views, inputs)
+                return self._evaluate_together(self._views, inputs)
             own = ({name: view[lane] for name, view in self._views.items()} for lane in range(self._lanes))
             return torch.stack([self._evaluate(values, x) for values, x in zip(own, inputs, strict=True)])
 
@@ -77,6 +77,16 @@ class ModuleNetwork(Network):
 
     def _evaluate(self, values: dict[str, Tensor], inputs: Tensor) -> Tensor:
         return functional_call(self._module, values, (inputs,))
+
+    def _evaluate_together(self, values: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        """Return the outputs of all lanes in one call.
+
+        A product of a single lane may round otherwise than one of many, so a lane alone is doubled.
+        """
+        if self._lanes > 1:
+            return vmap(self._evaluate)(values, inputs)
+        both = {name: torch.cat([value, value]) for name, value in values.items()}
+        return vmap(self._evaluate)(both, torch.cat([inputs, inputs]))[:1]
 
     def _call(self, lane: int, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         leaves = self._leaves(lane)

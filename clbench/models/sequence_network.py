@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clbench.models.attention import AdditiveAttention, AttentionRoom
 from clbench.models.base import Layout, Network
-from clbench.models.buffers import align, lane_buffer
+from clbench.models.buffers import lane_buffer
 from clbench.models.dense_layer import DenseLayer
 from clbench.models.lstm import LSTM, LSTMRoom
 
@@ -158,14 +158,14 @@ class SequenceNetwork(Network):
 
     def _send_back(self, errors: Tensor, room: _Room) -> None:
         """Fill the errors of every layer in `room`, given those of the outputs."""
-        blocks, room.output_errors = self._blocks, align(errors)
+        blocks, room.output_errors = self._blocks, errors
         room.logit_errors = room.output_errors
         if blocks.adapter is not None:
             if self._only_adapter:
                 return
             blocks.adapter.send_back(room.output_errors, room.joined_errors)
             outputs = errors.shape[2]
-            room.logit_errors = align(room.joined_errors[:, :, :outputs])
+            room.logit_errors = room.joined_errors[:, :, :outputs]
         blocks.head.send_back(room.logit_errors, room.feature_errors)
         if blocks.adapter is not None:
             room.feature_errors.add_(room.joined_errors[:, :, outputs:])
@@ -176,10 +176,10 @@ class SequenceNetwork(Network):
     def _collect(self, blocks: _Blocks, room: _Room, part: slice) -> None:
         """Overwrite the gradients that `blocks` points to with the sum over a part of the batch."""
         if blocks.adapter is not None:
-            blocks.adapter.collect(room.output_errors[:, part], room.joined[:, part], None)
+            blocks.adapter.collect(room.output_errors[:, part], room.joined[:, part])
             if self._only_adapter:
                 return
-        blocks.head.collect(room.logit_errors[:, part], room.attention.features[:, part], None)
+        blocks.head.collect(room.logit_errors[:, part], room.attention.features[:, part])
         blocks.attention.collect(room.lstm.states, room.attention, part)
         blocks.lstm.collect(room.x, room.lstm, part)
         lanes, size, width = blocks.embedding.shape

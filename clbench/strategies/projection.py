@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from clbench.models.base import ALIGNMENT
+
 PIVOTS = 200
 """Most pivots tried before what has been found is taken."""
 
@@ -60,23 +62,30 @@ def project_many(
 
 
 def _parts(gradient: Tensor, references: Tensor) -> Iterator[Tensor]:
-    """Yield g and R as rows, some columns at a time, float64 `[lane, 1 + terms, columns]`."""
-    columns = gradient.shape[1] if gradient.is_cuda else max(WIDENED // (1 + references.shape[1]), 1)
+    """Yield g and R as rows, some columns at a time, float64 `[lane, 1 + terms, columns]`.
+
+    Every lane's rows begin at the same offset of a cache line, and a lane alone is doubled: otherwise torch's
+    products might round by place and company.
+    """
+    fitting = max(WIDENED // (1 + references.shape[1]) // ALIGNMENT, 1) * ALIGNMENT
+    columns = gradient.shape[1] if gradient.is_cuda else fitting
     for own, rows in zip(gradient.split(columns, 1), references.split(columns, 2), strict=True):
-        yield torch.cat([own[:, None], rows], 1).double()
+        part = torch.cat([own[:, None], rows], 1).double()
+        yield part if len(part) > 1 else part.repeat(2, 1, 1)
 
 
 def _gram(gradient: Tensor, references: Tensor) -> Tensor:
     """Return the products of g and all r with each other, g first, float64 `[lane, 1 + terms, 1 + terms]`."""
     first, *others = (torch.bmm(part, part.transpose(1, 2)) for part in _parts(gradient, references))
-    return sum(others, start=first)
+    return sum(others, start=first)[: len(gradient)]
 
 
 def _combined(gradient: Tensor, references: Tensor, weights: Tensor) -> Tensor:
     """Return g + Σ_t v_t r_t, as precise as g is."""
     weights = torch.cat([torch.ones_like(weights[:, :1]), weights], 1)[:, None]
+    weights = weights if len(weights) > 1 else weights.repeat(2, 1, 1)
     parts = [torch.bmm(weights, part).squeeze(1) for part in _parts(gradient, references)]
-    return torch.cat([part.to(gradient.dtype) for part in parts], 1)
+    return torch.cat([part.to(gradient.dtype) for part in parts], 1)[: len(gradient)]
 
 
 def _opposed(gram: Tensor, given: torch.dtype) -> Tensor:
