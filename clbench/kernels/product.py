@@ -14,8 +14,11 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from clbench.kernels.compiler import inline, kernel
+from clbench.kernels.memory import floats
 from clbench.kernels.vectors import (
+    INT,
     REGISTERS,
+    VECTOR,
     WIDTH,
     at,
     first_places,
@@ -35,6 +38,10 @@ ROWS = 6 if REGISTERS == 16 else 8
 
 INNER = 3072 // WIDTH
 """Inner steps that are taken at a time: so much of the right factor stays in the nearest cache."""
+
+PACKS, NEAR = 4, 4096
+"""From how many tiles of rows on, and for more than how many floats of the right factor, its panels are
+copied first: rows that are far apart fall into few sets of the nearest cache and drive each other out."""
 
 ZERO, BIAS, OUT = 0, 1, 2
 """What a product is added to: nothing, one number a row, or what stands in the result."""
@@ -117,6 +124,29 @@ def _tile(rows: int, vectors: int) -> Any:
     return tile
 
 
+@intrinsic
+def _panel(typing):
+    """Return the address of room for a panel of the right factor, which lasts until the kernel returns."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = cgutils.alloca_once(builder, VECTOR, size=2 * INNER)
+        return builder.ptrtoint(place, INT)
+
+    return types.int64(), generate
+
+
+@inline
+def _pack(inner, right, right_row, panel):
+    """Copy two vectors of columns of the right factor to where its rows follow each other."""
+    for step in range(inner):
+        given, found = (
+            floats(right + 4 * step * right_row, 2 * WIDTH),
+            floats(panel + 8 * WIDTH * step, 2 * WIDTH),
+        )
+        for place in range(2 * WIDTH):
+            found[place] = given[place]
+
+
 _TILES = [[_tile(rows, vectors) for rows in (ROWS, 4, 2, 1)] for vectors in (2, 1)]
 (_large, _middle, _pair, _row), (_large_edge, _middle_edge, _pair_edge, _row_edge) = _TILES
 
@@ -175,16 +205,19 @@ def multiply(
         bias: address of one float for each row of the result.
         relu: whether what is negative becomes 0.
     """
+    panel, packs = _panel(), rows >= PACKS * ROWS and min(inner, INNER) * right_row > NEAR
     for done in range(0, max(inner, 1), INNER):
         part, last = min(inner - done, INNER), done + INNER >= inner
         begins, positive = OUT if done else begin, relu if last else 0
         for column in range(0, columns, 2 * WIDTH):
-            row = 0
+            row, factor, factor_row = 0, right + 4 * (done * right_row + column), right_row
+            if packs and columns - column >= 2 * WIDTH:
+                _pack(part, factor, right_row, panel)
+                factor, factor_row = panel, 2 * WIDTH
             while row < rows:
                 place = (left + 4 * (row * left_row + done * left_column), left_row, left_column)
                 tile = (out + 4 * (row * out_row + column), out_row, part)
                 how = (begins, bias + 4 * row, positive)
-                factor = right + 4 * (done * right_row + column)
                 row += _multiply_rows(
-                    rows - row, min(columns - column, 2 * WIDTH), place, factor, right_row, tile, how
+                    rows - row, min(columns - column, 2 * WIDTH), place, factor, factor_row, tile, how
                 )
