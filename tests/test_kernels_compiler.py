@@ -13,14 +13,26 @@ import pytest
 import clbench.kernels
 
 SOURCES = Path(clbench.kernels.__file__).parent
-MODULES = ("__init__", "compiler", "memory", "elementwise")
+MODULES = ("__init__", "compiler", "memory")
+
+KERNEL = """
+from __future__ import annotations
+from clbench.kernels.compiler import kernel
+from clbench.kernels.memory import floats
+
+@kernel
+def square(count: int, given: int, found: int) -> None:
+    one, other = floats(given, count), floats(found, count)
+    for place in range(count):
+        other[place] = one[place] * one[place]
+"""
 
 SQUARE = """
 import numpy as np
-from clbench.kernels import compiler, elementwise
+from clbench.kernels import compiler, squares
 compiler.prepare(lambda: print("compiling"))
 given, found = np.arange(5, dtype=np.float32), np.zeros(5, np.float32)
-elementwise.set_squares.python(5, given.ctypes.data, found.ctypes.data)
+squares.square.python(5, given.ctypes.data, found.ctypes.data)
 assert (found == given * given).all() and compiler.is_compiled()
 """
 
@@ -50,12 +62,13 @@ assert calls > 10
 
 @pytest.fixture
 def package(tmp_path):
-    """Return a copy of some kernels, in a package of their own."""
+    """Return a copy of the compiler with one kernel, in a package of their own."""
     kernels = tmp_path / "clbench" / "kernels"
     kernels.mkdir(parents=True)
     (kernels.parent / "__init__.py").touch()
     for name in MODULES:
         shutil.copy(SOURCES / f"{name}.py", kernels)
+    (kernels / "squares.py").write_text(KERNEL)
     return kernels
 
 
