@@ -11,8 +11,9 @@ from test_engine_invariants import Poisoned, assert_same_bits, l2, make, results
 
 from clbench.config import Evaluation, Training
 from clbench.engine import train, training
-from clbench.engine.cohorts import program_lanes
+from clbench.engine.cohorts import cohort_of, program_lanes
 from clbench.engine.data import build_streams
+from clbench.engine.lane import ReadyPhase
 from clbench.engine.memory import Budget
 from clbench.engine.plan import plan_phases
 from clbench.execution import Execution
@@ -104,6 +105,14 @@ def test_a_claim_lasts_as_long_as_anybody_holds_it(monkeypatch):
     assert budget.left() == 10**9
     small = Budget(need - 1, torch.device("cpu"), phases)
     assert small.fitting(roots) == 1
+
+
+def test_what_consolidates_a_stage_shares_no_program_with_what_trains_the_next():
+    """Both start from a state after the same steps, and l2 acts alike in them."""
+    run = make(strategy=l2(1.0))
+    phases = plan_phases([run], build_streams([run]))
+    assert [phase.kind for phase in phases] == ["train", "consolidate", "train"]
+    assert len({cohort_of(ReadyPhase(phase)) for phase in phases}) == 3
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 11, 12, 64, 1000])

@@ -14,7 +14,8 @@ MOST_LANES = 256
 
 def cohort_of(ready: ReadyPhase) -> tuple[object, ...]:
     """Return what lanes have in common that may share a program."""
-    key: tuple[object, ...] = (program_structure(ready.phase), ready.claim)
+    # A stage's consolidation and the next one's training may start from states of one structure.
+    key: tuple[object, ...] = (program_structure(ready.phase), ready.phase.level, ready.claim)
     if ready.state is None:
         return key
     return (*key, ready.state.state.structure)
