@@ -32,11 +32,18 @@ class Stretch(NamedTuple):
         addresses: int64 `[lane, samples]`.
         ends: where each begins and the last ends, `[1 + steps]`.
         weights: of the samples in the loss, `[1 or lane, samples]`; None for 1 / batch.
+        parts: where each batch's own samples begin and the last's end among all own ones, and the same of the
+            samples whose stored outputs are taught, `[1 + steps, 2]`.
+        places: of those outputs, int64 `[lane, taught]`; None where none are.
+        slots: where the outputs of own samples are stored, int64 `[lane, own]`; None where they are not.
     """
 
     addresses: Tensor
     ends: np.ndarray
     weights: Tensor | None
+    parts: np.ndarray
+    places: Tensor | None
+    slots: Tensor | None
 
 
 class Batches:
@@ -88,18 +95,31 @@ class Batches:
 
     def stretch(self, start: int, stop: int) -> Stretch:
         """Return the batches of some steps as addresses; every step is asked for once, in order."""
-        addresses, weights, sizes = [], [], []
+        addresses, weights = list[Tensor](), list[Tensor]()
+        places, slots = list[Tensor](), list[Tensor]()
+        replay = self.replay
+        sizes = [(0, 0, 0)]  # of batches, of their own samples, and of those taught
         for own, steps in self._groups(start, stop):
-            whole, weight = own, None
-            if self.replay is not None:
-                added = self.replay(self.context, self.context.state, own, steps)
+            whole, taught = own, 0
+            if replay is not None:
+                added = replay(self.context, self.context.state, own, steps)
                 whole = torch.cat([own, added.address], 2)
                 weight = self._joined(added.weight, own.shape[2], added.address.shape[2])
                 weights.append(weight.repeat(1, len(steps)))
-            addresses.append(whole.transpose(0, 1).flatten(1))
-            sizes += [whole.shape[2]] * len(steps)
-        ends = np.cumsum([0, *sizes])
-        return Stretch(torch.cat(addresses, 1), ends, torch.cat(weights, 1) if weights else None)
+                taught = 0 if added.places is None else added.places.shape[2]
+                places += [] if added.places is None else [added.places]
+                slots += [] if added.slots is None else [added.slots]
+            addresses.append(whole)
+            sizes += [(whole.shape[2], own.shape[2], taught)] * len(steps)
+        ends = np.cumsum(sizes, 0)
+        return Stretch(
+            addresses=_by_lane(addresses),
+            ends=ends[:, 0].copy(),
+            weights=torch.cat(weights, 1) if weights else None,
+            parts=ends[:, 1:].copy(),
+            places=_by_lane(places) if places else None,
+            slots=_by_lane(slots) if slots else None,
+        )
 
     def _joined(self, weight: Tensor, own: int, added: int) -> Tensor:
         """Return the weights of a whole batch, given those of what was added to it, or of all."""
@@ -153,6 +173,11 @@ class Batches:
             Batch(where, x, y, mask, weight, own, places, slots)
             for where, x, y, mask, places, slots in each_step
         ]
+
+
+def _by_lane(groups: list[Tensor]) -> Tensor:
+    """Return what groups of steps have `[step, lane, batch]`, one after the other, `[lane, samples]`."""
+    return torch.cat([group.transpose(0, 1).flatten(1) for group in groups], 1)
 
 
 def _of_steps(values: Tensor | None, steps: int) -> Sequence[Tensor | None]:

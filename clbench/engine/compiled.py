@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clbench.engine.acting import Acting
 from clbench.engine.batches import Batches
+from clbench.engine.distillations import set_distillation
 from clbench.engine.lanes_context import LanesContext
 from clbench.engine.rows import (
     SUMS,
@@ -47,8 +48,9 @@ def takes(context: LanesContext) -> bool:
         and context.data.inputs.dtype is torch.float32
         and program.model.chain(program.stream) is not None
         and all(plain(optimizer).kernel() is not None for optimizer in program.optimizers)
-        and not (acts.batch or acts.loss or acts.distillations or acts.penalty or acts.gradient)
+        and not (acts.batch or acts.loss or acts.penalty or acts.gradient)
         and (acts.after_step is None or acts.interval > 1)
+        and (acts.distillations is None or len(acts.distillations(context, context.state)) == 1)
     )
     if not known or acts.sums is None:
         return known
@@ -112,6 +114,9 @@ class CompiledStepper(Stepper):
         batches, rows = self.batches.stretch(start, stop), self.rows
         lanes, ends = rows.lanes, batches.ends
         lanes[:, Lane.ADDRESSES] = addresses_of(batches.addresses)
+        lanes[:, Lane.PLACES] = 0 if batches.places is None else addresses_of(batches.places)
+        lanes[:, Lane.SLOTS] = 0 if batches.slots is None else addresses_of(batches.slots)
+        rows.program[Program.PARTS] = batches.parts.ctypes.data
         if batches.weights is not None:
             lanes[:, Lane.WEIGHTS] = addresses_of(batches.weights.expand(len(lanes), -1))
         self._make_room(int(np.diff(ends).max()))
@@ -143,6 +148,9 @@ class CompiledStepper(Stepper):
         rows.set(Program.BATCH_TASKS, np.zeros(room, np.int64))
         rows.set(Program.BATCH_WEIGHTS, np.zeros(room, np.float32))
         rows.set(Program.BATCH_ROWS, np.zeros((2, room), np.float32))
+        if self.context.acts.distillations is not None:
+            rows.set(Program.TAUGHT, np.zeros((program.stream.outputs, room), np.float32))
+            rows.set(Program.SOFTENED, np.zeros((2 * program.stream.outputs + 2, room), np.float32))
 
     def _set_acting(self) -> Counts:
         """Set what moves the parameters; return the counts of steps."""
@@ -155,6 +163,9 @@ class CompiledStepper(Stepper):
             set_pulls(rows, context, pulls, acting.penalties.rate, self.team)
         if acting.sums is not None:
             set_sums(rows, acting.sums.sums)
+        if context.acts.distillations is not None:
+            (distillation,) = context.acts.distillations(context, context.state)
+            set_distillation(rows, distillation)
         return Counts(rows, context.program.optimizers, context.optimizer, context.theta.shape[1])
 
 

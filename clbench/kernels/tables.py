@@ -53,6 +53,16 @@ class Program(IntEnum):
     "`[sample]`"
     BATCH_ROWS = auto()
     "`[2, room]`"
+    HEADS = auto()
+    "of a distillation; 0 for the squared difference"
+    AVERAGED = auto()
+    "whether over a head's outputs"
+    PARTS = auto()
+    "where each batch's own samples begin among all own ones, and those taught, int64 `[1 + steps, 2]`"
+    TAUGHT = auto()
+    "scratch of a batch: outputs that are taught `[output, room]`"
+    SOFTENED = auto()
+    "`[2 · outputs + 2, room]`"
 
 
 class Lane(IntEnum):
@@ -93,6 +103,20 @@ class Lane(IntEnum):
     "`[term, 2]`: anchor, weight"
     FOUND = auto()
     "where its task loss goes, float64"
+    DISTILLED = auto()
+    "numbers of its distillation, float64, see `distillation`"
+    TEACHER = auto()
+    "θ whose outputs are taught"
+    STORED = auto()
+    "outputs that are taught instead, `[place, output]`"
+    PLACES = auto()
+    "of those taught to the first samples from memory, batch after batch, int64"
+    SLOTS = auto()
+    "where the outputs of the own samples are stored, batch after batch, int64"
+    TEACHER_HEADS = auto()
+    "which outputs its heads have, 0 or −∞ `[head, output]`"
+    STUDENT_HEADS = auto()
+    "which of the student's compete in them"
 
 
 PROGRAM, LANE = len(Program), len(Lane)

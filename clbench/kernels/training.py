@@ -6,6 +6,7 @@ import numpy as np
 
 from clbench.kernels.compiler import inline, kernel
 from clbench.kernels.dense import AFTER, ERRORS, LAYERS, OUTPUTS, SAMPLES, TURNED, backward, forward, layer_of
+from clbench.kernels.distillation import distil, keep_taught
 from clbench.kernels.losses import MSE, cross_entropy_errors, squared_errors
 from clbench.kernels.memory import doubles, floats, integers
 from clbench.kernels.movement import gather, whole_vectors
@@ -30,9 +31,15 @@ def _take_step(
     chain, room, theta, gradient = job[Program.CHAIN], job[Program.ROOM], row[Lane.THETA], row[Lane.GRADIENT]
     _gather_batch(job, row, start, batch, member, size)
     meet(meeting, size)
+    if row[Lane.TEACHER]:
+        forward(chain, room, row[Lane.TEACHER], batch, member, size, meeting)
+        if member == 0:
+            keep_taught(program)  # the others wait within the next pass
     forward(chain, room, theta, batch, member, size, meeting)
     if member == 0:
         doubles(row[Lane.FOUND], 1)[0] = _write_errors(job, row, start, batch)
+        if row[Lane.DISTILLED]:
+            distil(program, lane, step, batch)
     meet(meeting, size)
     backward(chain, room, theta, gradient, batch, member, size, meeting)
     meet(meeting, size)
