@@ -14,16 +14,22 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import llvmlite.binding as llvm
 import numba
+import numba.extending
 from numba.core import config, types
 from numba.extending import models, register_model
 
 HERE = Path(__file__).parent
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
+intrinsic: Any = numba.extending.intrinsic
+"""Declares a function that is written in LLVM's own words; inside kernels it has one argument less."""
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 """A division by zero is infinite, as numpy's, and no reason to look twice. A product and the sum it goes into
@@ -35,13 +41,22 @@ TYPES = {"int": types.int64, "float": types.float32, "None": types.void}
 
 def inline(function: Function) -> Function:
     """Compile a small function into the kernels that call it."""
-    compiled: Function = numba.njit(function, **OPTIONS)
-    return compiled
+    return cast(Function, numba.njit(function, **OPTIONS))
 
 
-def kernel(function: Callable[..., Any]) -> Kernel:
+class Compiled(Protocol[Given, Found]):
+    """A kernel as those see it who call it: as the function that it was, and as one that Python may call."""
+
+    python: Callable[..., Found]
+
+    def __call__(self, *given: Given.args, **named: Given.kwargs) -> Found:
+        """As other kernels call it."""
+        ...
+
+
+def kernel(function: Callable[Given, Found]) -> Compiled[Given, Found]:
     """Compile a function, or take the machine code that is kept; see `Kernel`."""
-    return Kernel(function)
+    return cast(Compiled[Given, Found], Kernel(function))
 
 
 class Kernel(types.ExternalFunction):
@@ -80,11 +95,11 @@ class Kernel(types.ExternalFunction):
         return any(path.suffix == ".nbc" for path in self._kept())
 
     def _compiled(self, cache: bool) -> Any:
-        before, config.CACHE_DIR = config.CACHE_DIR, str(CODE)
+        before, config.__dict__["CACHE_DIR"] = config.__dict__["CACHE_DIR"], str(CODE)
         try:
             return numba.cfunc(self.sig, cache=cache, **OPTIONS)(self.function)
         finally:
-            config.CACHE_DIR = before
+            config.__dict__["CACHE_DIR"] = before
 
     def _kept(self) -> list[Path]:
         """Return the files of its machine code."""

@@ -88,8 +88,8 @@ def add_errors(
     temperature, own, other = np.float32(number[TEMPERATURE]), scratch, scratch + 4 * count * room
     for head in range(heads):
         teacher, student = teachers + 4 * head * count, students + 4 * head * count
-        soften(samples, count, room, outputs, student, temperature, own, scratch + 8 * count * room)
-        soften(samples, count, room, taught, teacher, temperature, other, scratch + 8 * count * room)
+        soften(samples, count, room, outputs, student, float(temperature), own, scratch + 8 * count * room)
+        soften(samples, count, room, taught, teacher, float(temperature), other, scratch + 8 * count * room)
         allowed, size = floats(student, count), 0
         for output in range(count):
             size += int(allowed[output] == _ZERO)

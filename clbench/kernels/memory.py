@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import carray
 from numba.core import types
-from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
-from clbench.kernels.compiler import inline
+from clbench.kernels.compiler import inline, intrinsic
 
 
 def _pointer(kind: Any) -> Any:

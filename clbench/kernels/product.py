@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from clbench.kernels.compiler import inline, kernel
+from clbench.kernels.compiler import inline, intrinsic, kernel
 from clbench.kernels.memory import floats
 from clbench.kernels.vectors import (
     INT,

@@ -7,9 +7,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from clbench.kernels.compiler import inline, kernel
+from clbench.kernels.compiler import inline, intrinsic, kernel
 from clbench.kernels.vectors import INT, number
 
 PATIENCE = 2000

@@ -11,7 +11,8 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+from clbench.kernels.compiler import intrinsic
 
 _FEATURES = llvm.get_host_cpu_features()
 
