@@ -132,7 +132,12 @@ def kinds():
             found |= set(targets(yaml.safe_load(path.read_text())))
     named = [target.rpartition(".") for target in sorted(found)]
     made = [getattr(importlib.import_module(module), name) for module, _, name in named]
-    within = [getattr(importance, name) for name in importance.__all__ if name != "Importance"]
+    offered = [getattr(importance, name) for name in importance.__all__]
+    within = [
+        kind
+        for kind in offered
+        if issubclass(kind, importance.Importance) and kind is not importance.Importance
+    ]
     return [*dict.fromkeys([*made, *within, Group, Curve, Training, Evaluation])]
 
 

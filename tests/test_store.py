@@ -110,7 +110,7 @@ def test_a_stopped_run_goes_on_with_the_stage_it_was_in(strategy, tmp_path, monk
     with monkeypatch.context() as patch:
         stop_in(3, patch)
         with pytest.raises(Cancelled):
-            results(runs, store=StageStore(tmp_path, least_seconds=0.0))
+            results(runs, threads=1, store=StageStore(tmp_path, least_seconds=0.0))
     found = results(runs, store=StageStore(tmp_path, least_seconds=0.0))
     for left, right in zip(found, expected, strict=True):
         assert_same_bits(left, right)

@@ -28,6 +28,8 @@ def sample_losses(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
 
 def batch_loss(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | None, weight: Tensor) -> Tensor:
     """Return Σ over the batch of weight · loss, `[lane]`."""
+    if _takes_kernel(outputs):
+        return _by_kernel(kind, outputs, targets, mask, weight)[0]
     return (sample_losses(kind, outputs, targets, mask) * weight).sum(1)
 
 
@@ -36,8 +38,8 @@ def output_errors(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
 
     mse: 2 w (o − y) / outputs. cross_entropy: w (softmax(o) − onehot(y)), exactly 0 where masked.
     """
-    if outputs.device.type == "cpu" and outputs.dtype is torch.float32:
-        return _kernel_errors(kind, outputs, targets, mask, weight)
+    if _takes_kernel(outputs):
+        return _by_kernel(kind, outputs, targets, mask, weight)[1]
     if kind == "mse":
         errors = outputs - targets
         return errors.mul_(weight[..., None] * (2.0 / outputs.shape[2]))
@@ -47,20 +49,24 @@ def output_errors(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
     return errors.mul_(weight[..., None])
 
 
-def _kernel_errors(
+def _takes_kernel(outputs: Tensor) -> bool:
+    return outputs.device.type == "cpu" and outputs.dtype is torch.float32
+
+
+def _by_kernel(
     kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | None, weight: Tensor
-) -> Tensor:
-    """Return the errors by the kernel that also the compiled steps use, lane by lane."""
+) -> tuple[Tensor, Tensor]:
+    """Return losses `[lane]` and errors by the kernel that also the compiled steps use, lane by lane."""
     lanes, batch, count = outputs.shape
     outputs, targets = outputs.contiguous(), targets.contiguous()
     weight = weight.expand(lanes, batch).contiguous()
     masks = None if mask is None else mask.expand(lanes, batch, count).contiguous()
     room = -(-batch // WIDTH) * WIDTH
     scratch = torch.empty((2 * count + 2) * room + 2 * batch)
-    errors = torch.empty_like(outputs)
+    errors, losses = torch.empty_like(outputs), []
     for lane in range(lanes):
         places = (each[lane].data_ptr() for each in (outputs, targets))
         masked = 0 if masks is None else masks[lane].data_ptr()
         rest = (weight[lane].data_ptr(), errors[lane].data_ptr(), scratch.data_ptr())
-        kernels.sample_errors.python(kernels.CODES[kind], batch, count, *places, masked, *rest)
-    return errors
+        losses.append(kernels.sample_errors.python(kernels.CODES[kind], batch, count, *places, masked, *rest))
+    return torch.tensor(losses), errors

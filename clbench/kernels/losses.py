@@ -107,8 +107,8 @@ def sample_errors(
     weights: int,
     errors: int,
     scratch: int,
-) -> None:
-    """Write the errors of `squared_errors` or `cross_entropy_errors`, of outputs `[sample, output]`.
+) -> float:
+    """Write the errors and return the loss, as the two above do, of outputs `[sample, output]`.
 
     Args:
         kind: code of the loss.
@@ -130,11 +130,12 @@ def sample_errors(
     for sample in range(batch):
         task[sample] = sample
     if kind == MSE:
-        squared_errors(batch, count, room, turned, wanted, weights, slopes)
+        loss = squared_errors(batch, count, room, turned, wanted, weights, slopes)
     else:
-        cross_entropy_errors(batch, count, room, turned, wanted, numbers, masks, weights, slopes, rows)
+        loss = cross_entropy_errors(batch, count, room, turned, wanted, numbers, masks, weights, slopes, rows)
     found = floats(errors, batch * count)
     for output in range(count):
         row = floats(slopes + 4 * output * room, room)
         for sample in range(batch):
             found[sample * count + output] = row[sample]
+    return loss
