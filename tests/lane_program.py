@@ -145,8 +145,9 @@ def train(job, seeds, team=1, repeat=1):
         program[Program[name]] = at(array)
     pulls = [memory.given(np.array([at(lane["anchor"]), at(lane["weight"])])) for lane in lanes]
     for row, lane, pull in zip(rows, lanes, pulls, strict=True):
-        for name in Lane.__members__:
-            row[Lane[name]] = at(pull if name == "PULLS" else lane[name])
+        for name, array in {**lane, "PULLS": pull}.items():
+            if name in Lane.__members__:
+                row[Lane[name]] = at(array)
     ends, meeting = memory.given(np.array(job.ends)), np.zeros(1, np.int64)
 
     def work(member):
