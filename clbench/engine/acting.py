@@ -7,11 +7,10 @@ from torch import Tensor
 
 from clbench.engine.lanes_context import LanesContext
 from clbench.engine.penalties import Penalties
-from clbench.importance import StepSums
 
 
 class Acting:
-    """Rates, penalties and sums of a stage. Gives the context the buffers that they need.
+    """Rates, penalties, sums and distillations of a stage. Gives the context the buffers that they need.
 
     Args:
         context: the lanes, in the stage that they train.
@@ -27,8 +26,11 @@ class Acting:
         if self.penalties is not None:
             context.total_gradient = torch.zeros_like(context.theta)
         shrinks = self.penalties is not None and self.penalties.decoupled
-        self.sums = None if acts.sums is None else StepSums(acts.sums(context, context.state), context.theta)
-        follows = self.sums is not None and self.sums.follow_path
+        self.sums = () if acts.sums is None else acts.sums(context, context.state)
+        self.distillations = ()
+        if acts.distillations is not None:
+            self.distillations = acts.distillations(context, context.state)
+        follows = any(each.kind == "path" for each in self.sums)
         if acts.after_step or follows or shrinks or self.factors is not None:
             context.before = torch.empty_like(context.theta)
 

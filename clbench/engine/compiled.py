@@ -30,7 +30,7 @@ from clbench.kernels import training
 from clbench.kernels.activations import CODES as ACTIVATIONS
 from clbench.kernels.dense import ROOM, SAMPLES, chain_table
 from clbench.kernels.tables import Lane, Program
-from clbench.models.chain import Chain
+from clbench.models.lane_product import takes_kernels
 
 ADDRESS_BYTES = 2**23
 """Most bytes of the addresses that a call is given."""
@@ -39,36 +39,34 @@ TEAM_WORK = 4_000_000
 """Multiply-adds of a lane's step from which several threads share it; they meet a dozen times in it."""
 
 
-def takes(context: LanesContext) -> bool:
+def takes(acting: Acting) -> bool:
     """Tell whether the kernels know all that acts in the lanes' stage."""
-    acts, program = context.acts, context.program
-    known = (
-        context.device.type == "cpu"
-        and context.theta.dtype is torch.float32
+    context = acting.context
+    acts, program, sums = context.acts, context.program, [(each.kind, each.total) for each in acting.sums]
+    return (
+        takes_kernels(context.theta)
         and context.data.inputs.dtype is torch.float32
         and program.model.chain(program.stream) is not None
         and all(plain(optimizer).kernel() is not None for optimizer in program.optimizers)
         and not (acts.batch or acts.loss or acts.penalty or acts.gradient)
         and (acts.after_step is None or acts.interval > 1)
-        and (acts.distillations is None or len(acts.distillations(context, context.state)) == 1)
+        and len(acting.distillations) <= 1
+        and len(set(sums)) == len(sums)
+        and all(kind in SUMS for kind in sums)
     )
-    if not known or acts.sums is None:
-        return known
-    kinds = [(each.kind, each.total) for each in acts.sums(context, context.state)]
-    return len(set(kinds)) == len(kinds) and all(kind in SUMS for kind in kinds)
 
 
 class CompiledStepper(Stepper):
     """Steps by kernels, of all that `takes` allows.
 
     Args:
-        context: the lanes, in the stage that they train.
+        acting: what acts on the lanes in the stage that they train.
         batches: of the stage.
     """
 
-    def __init__(self, context: LanesContext, batches: Batches) -> None:
-        self.context, self.batches = context, batches
-        self.acting = Acting(context)
+    def __init__(self, acting: Acting, batches: Batches) -> None:
+        self.acting, self.batches = acting, batches
+        self.context = context = acting.context
         self.team = _team(context)
         self.losses = torch.zeros(context.lanes, dtype=torch.float64)
         self.samples = 0
@@ -89,9 +87,7 @@ class CompiledStepper(Stepper):
         self._take(before, stop - 1, stop)
         columns["task_loss"] = self.losses.float()
         columns["grad_norm"] = torch.linalg.vector_norm(context.task_gradient, dim=1)
-        state.step, state.stage_step = before + stop, stop
-        chosen = context.program.chosen
-        state.passed[chosen] = state.passed.get(chosen, 0) + stop - start
+        state.count(context.program.chosen, stop - start)
         state.put("strategy/", context.state)
         return columns, self.samples
 
@@ -139,7 +135,7 @@ class CompiledStepper(Stepper):
         program, rows, self.largest = self.context.program, self.rows, batch
         chain = program.model.chain(program.stream)
         assert chain is not None
-        table = chain_table(_layers(chain, self.acting.factors), ACTIVATIONS[chain.activation], batch)
+        table = chain_table(chain.rows(self._is_trained), ACTIVATIONS[chain.activation], batch)
         room = int(table[0, SAMPLES])
         rows.set(Program.CHAIN, table)
         rows.set(Program.ROOM, np.zeros(table[0, ROOM], np.float32))
@@ -148,9 +144,14 @@ class CompiledStepper(Stepper):
         rows.set(Program.BATCH_TASKS, np.zeros(room, np.int64))
         rows.set(Program.BATCH_WEIGHTS, np.zeros(room, np.float32))
         rows.set(Program.BATCH_ROWS, np.zeros((2, room), np.float32))
-        if self.context.acts.distillations is not None:
+        if self.acting.distillations:
             rows.set(Program.TAUGHT, np.zeros((program.stream.outputs, room), np.float32))
             rows.set(Program.SOFTENED, np.zeros((2 * program.stream.outputs + 2, room), np.float32))
+
+    def _is_trained(self, place: slice) -> bool:
+        """Tell whether anything of a tensor is."""
+        factors = self.acting.factors
+        return factors is None or bool(factors[place].any())
 
     def _set_acting(self) -> Counts:
         """Set what moves the parameters; return the counts of steps."""
@@ -161,10 +162,8 @@ class CompiledStepper(Stepper):
         if acting.penalties is not None:
             pulls = [pull for pull, _ in acting.penalties.pulls]
             set_pulls(rows, context, pulls, acting.penalties.rate, self.team)
-        if acting.sums is not None:
-            set_sums(rows, acting.sums.sums)
-        if context.acts.distillations is not None:
-            (distillation,) = context.acts.distillations(context, context.state)
+        set_sums(rows, acting.sums)
+        for distillation in acting.distillations:
             set_distillation(rows, distillation)
         return Counts(rows, context.program.optimizers, context.optimizer, context.theta.shape[1])
 
@@ -176,17 +175,3 @@ def _team(context: LanesContext) -> int:
     assert chain is not None
     work = 3 * program.training.batch_size * sum(layer.inputs * layer.outputs for layer in chain.layers)
     return program.cores if context.lanes < program.cores and work >= TEAM_WORK else 1
-
-
-def _layers(chain: Chain, factors: Tensor | None) -> list[tuple[int, ...]]:
-    """Return the rows of a chain: shapes, places, and what is trained."""
-
-    def trained(place: slice | None) -> int:
-        return int(place is not None and (factors is None or bool(factors[place].any())))
-
-    rows = []
-    for layer in chain.layers:
-        bias = -1 if layer.bias is None else layer.bias.start
-        shape = (layer.inputs, layer.outputs, layer.weight.start, bias)
-        rows.append((*shape, trained(layer.weight), trained(layer.bias)))
-    return rows

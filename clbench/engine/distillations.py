@@ -9,7 +9,8 @@ from clbench.context import Batch, Context
 from clbench.engine.rows import Rows
 from clbench.kernels import distillation as kernels
 from clbench.kernels.tables import Lane, Program
-from clbench.kernels.vectors import WIDTH
+from clbench.kernels.vectors import whole
+from clbench.models.lane_product import takes_kernels
 from clbench.strategies.distillation import Distillation, across
 
 
@@ -68,7 +69,7 @@ def _store(each: Distillation, batch: Batch, outputs: Tensor) -> None:
 def _add_errors(each: Distillation, outputs: Tensor, taught: Tensor, errors: Tensor, first: int) -> None:
     """Add the errors of the samples from the first on that something is taught to, in place."""
     held = slice(first, first + taught.shape[1])
-    if outputs.device.type == "cpu" and outputs.dtype is torch.float32:
+    if takes_kernels(outputs):
         _add_by_kernel(each, outputs.contiguous()[:, held], taught, errors[:, held])
     else:
         errors[:, held] += each.errors(outputs[:, held], taught)
@@ -79,7 +80,7 @@ def _add_by_kernel(each: Distillation, outputs: Tensor, taught: Tensor, errors: 
     lanes, samples, count = outputs.shape
     rows = Rows(lanes)
     set_distillation(rows, each)
-    room = -(-samples // WIDTH) * WIDTH
+    room = whole(samples)
     scratch = torch.empty((5 * count + 2) * room)
     for lane, row in enumerate(rows.lanes):
         kernels.add_sample_errors.python(

@@ -11,28 +11,29 @@ from clbench.context import Batch
 from clbench.engine.acting import Acting
 from clbench.engine.batches import Batches
 from clbench.engine.distillations import Distillations
-from clbench.engine.lanes_context import LanesContext
 from clbench.engine.losses import batch_loss
 from clbench.engine.rows import KernelUpdate, plain
 from clbench.engine.state import StageState
 from clbench.engine.stepper import Stepper
+from clbench.importance import StepSums
+from clbench.models.lane_product import takes_kernels
 
 
 class EagerStepper(Stepper):
     """Steps by eager torch, whatever acts.
 
     Args:
-        context: the lanes, in the stage that they train.
+        acting: what acts on the lanes in the stage that they train.
         batches: of the stage.
     """
 
-    def __init__(self, context: LanesContext, batches: Batches) -> None:
-        self.context, self.batches, self.acts = context, batches, context.acts
-        self.acting = Acting(context)
-        self.factors, self.penalties, self.sums = self.acting.factors, self.acting.penalties, self.acting.sums
-        self.distillations = None
-        if self.acts.distillations is not None:
-            self.distillations = Distillations(context, self.acts.distillations(context, context.state))
+    def __init__(self, acting: Acting, batches: Batches) -> None:
+        self.acting, self.batches = acting, batches
+        self.context = context = acting.context
+        self.acts = context.acts
+        self.factors, self.penalties = acting.factors, acting.penalties
+        self.sums = StepSums(acting.sums, context.theta) if acting.sums else None
+        self.distillations = Distillations(context, acting.distillations) if acting.distillations else None
         self.optimise = self._bound()
 
     def advance(self, state: StageState, start: int, stop: int) -> tuple[dict[str, Tensor], int]:
@@ -44,9 +45,7 @@ class EagerStepper(Stepper):
             batch = self.batches.take(index, stop)
             samples += batch.address.shape[1]
             columns = self.step(batch, recorded=index + 1 == stop)
-        state.step, state.stage_step = context.step, context.stage_step
-        chosen = context.program.chosen
-        state.passed[chosen] = state.passed.get(chosen, 0) + stop - start
+        state.count(context.program.chosen, stop - start)
         state.put("strategy/", context.state)
         return columns, samples
 
@@ -94,7 +93,7 @@ class EagerStepper(Stepper):
     def _bound(self) -> Callable[[], None]:
         """Return the step of all lanes, by kernels, or by torch where equal numbers share a call."""
         context, optimizers = self.context, self.context.program.optimizers
-        if context.device.type == "cpu" and all(plain(each).kernel() is not None for each in optimizers):
+        if takes_kernels(context.theta) and all(plain(each).kernel() is not None for each in optimizers):
             return KernelUpdate(context)
         steps, start = [], 0
         for stop in range(1, len(optimizers) + 1):

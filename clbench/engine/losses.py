@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from clbench.kernels import losses as kernels
-from clbench.kernels.vectors import WIDTH
+from clbench.kernels.vectors import whole
+from clbench.models.lane_product import takes_kernels
 from clbench.models.softmax import softmax
 
 
@@ -28,7 +29,7 @@ def sample_losses(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
 
 def batch_loss(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | None, weight: Tensor) -> Tensor:
     """Return Σ over the batch of weight · loss, `[lane]`."""
-    if _takes_kernel(outputs):
+    if takes_kernels(outputs):
         return _by_kernel(kind, outputs, targets, mask, weight)[0]
     return (sample_losses(kind, outputs, targets, mask) * weight).sum(1)
 
@@ -38,7 +39,7 @@ def output_errors(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
 
     mse: 2 w (o − y) / outputs. cross_entropy: w (softmax(o) − onehot(y)), exactly 0 where masked.
     """
-    if _takes_kernel(outputs):
+    if takes_kernels(outputs):
         return _by_kernel(kind, outputs, targets, mask, weight)[1]
     if kind == "mse":
         errors = outputs - targets
@@ -49,10 +50,6 @@ def output_errors(kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | No
     return errors.mul_(weight[..., None])
 
 
-def _takes_kernel(outputs: Tensor) -> bool:
-    return outputs.device.type == "cpu" and outputs.dtype is torch.float32
-
-
 def _by_kernel(
     kind: str, outputs: Tensor, targets: Tensor, mask: Tensor | None, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -61,7 +58,7 @@ def _by_kernel(
     outputs, targets = outputs.contiguous(), targets.contiguous()
     weight = weight.expand(lanes, batch).contiguous()
     masks = None if mask is None else mask.expand(lanes, batch, count).contiguous()
-    room = -(-batch // WIDTH) * WIDTH
+    room = whole(batch)
     scratch = torch.empty((2 * count + 2) * room + 2 * batch)
     errors, losses = torch.empty_like(outputs), []
     for lane in range(lanes):

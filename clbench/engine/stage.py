@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from clbench.engine.acting import Acting
 from clbench.engine.batches import Batches
 from clbench.engine.compiled import CompiledStepper, takes
 from clbench.engine.data import step_bounds, steps_of
@@ -42,7 +43,8 @@ def train_stage(program: Program, state: StageState) -> Iterator[Segment]:
     passed = state.passed.get(program.chosen, 0) - state.stage_step
     bounds = step_bounds(address.shape[1], program.training, steps, passed)
     batches = Batches(context, address, bounds)
-    stepper = CompiledStepper(context, batches) if takes(context) else EagerStepper(context, batches)
+    acting = Acting(context)
+    stepper = CompiledStepper(acting, batches) if takes(acting) else EagerStepper(acting, batches)
     recorder, network = program.recorder, context.network
     points = [] if state.step else [recorder.point(network, state, full=True)]
     for stop in evaluation_steps(steps, program.evaluation.points):

@@ -52,6 +52,12 @@ class StageState:
         """Bytes of all tensors."""
         return sum(tensor.nbytes for tensor in self.tree.values())
 
+    def count(self, chosen: tuple[int, ...], steps: int) -> None:
+        """Take note of steps of the stage, through the data of the chosen tasks."""
+        self.step += steps
+        self.stage_step += steps
+        self.passed[chosen] = self.passed.get(chosen, 0) + steps
+
     def part(self, prefix: str) -> Tree:
         """Return the tensors under a prefix, by the rest of their names."""
         return {key[len(prefix) :]: self.tree[key] for key in self.tree if key.startswith(prefix)}

@@ -27,7 +27,7 @@ from clbench.engine.store import StageStore
 from clbench.errors import ConfigurationError
 from clbench.execution import DEFAULT, Execution
 from clbench.ingredients import Ingredients
-from clbench.kernels.compiler import is_compiled, prepare
+from clbench.kernels.compiler import prepare
 from clbench.runs import Run
 
 log = logging.getLogger(__name__)
@@ -81,15 +81,8 @@ def train(
         used = replace(execution, device=runs[number].device, threads=cores)
         on_result(number, replace(result, files=shaped_by[number], execution=asdict(used)))
 
-    _prepare_kernels(training.progress)
+    prepare(lambda: training.progress.add(0.0, "compiling kernels (only the first time)"))
     training.run(len(runs), hand_over)
-
-
-def _prepare_kernels(progress: Progress) -> None:
-    """Have the kernels ready; the first time that takes some seconds, and the progress line says so."""
-    if not is_compiled():
-        progress.add(0.0, "compiling kernels (only the first time)")
-    prepare()
 
 
 class _Training:

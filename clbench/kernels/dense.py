@@ -18,7 +18,7 @@ from clbench.kernels.memory import floats, integers
 from clbench.kernels.movement import transpose, whole_vectors
 from clbench.kernels.product import BIAS, ROWS, ZERO, multiply
 from clbench.kernels.team import meet, share
-from clbench.kernels.vectors import WIDTH, sum_floats
+from clbench.kernels.vectors import WIDTH, sum_floats, whole
 
 LAYERS, ACTIVATION, SAMPLES, ROOM = range(4)
 """The first row of a chain's table: how many layers; the activation after all but the last; the floats from
@@ -42,26 +42,22 @@ def chain_table(layers: Sequence[Sequence[int]], activation: int, batch: int) ->
         batch: the largest there will be.
     """
     table = np.zeros((1 + len(layers), COLUMNS), np.int64)
-    samples, size = _up(batch), 0
+    samples, size = whole(batch), 0
 
     def take(count: int) -> int:
         nonlocal size
         size += count
         return size - count
 
-    below = take(_up(layers[0][0]) * samples)
+    below = take(whole(layers[0][0]) * samples)
     for index, (row, layer) in enumerate(zip(table[1:], layers, strict=True), 1):
-        rows = _up(layer[1]) * samples
-        turned, before = take(samples * _up(layer[0])), take(rows)
+        rows = whole(layer[1]) * samples
+        turned, before = take(samples * whole(layer[0])), take(rows)
         after = take(rows) if activation == GELU and index < len(layers) else before
         row[:] = (*layer, below, turned, before, after, take(rows))
         below = after
     table[0, :4] = len(layers), activation, samples, size
     return table
-
-
-def _up(count: int) -> int:
-    return -(-count // WIDTH) * WIDTH
 
 
 @inline

@@ -6,13 +6,9 @@ import numpy as np
 
 from clbench.kernels.compiler import inline, kernel
 from clbench.kernels.memory import floats, integers
-from clbench.kernels.vectors import WIDTH, transpose_tile
+from clbench.kernels.vectors import WIDTH, transpose_tile, whole
 
-
-@inline
-def whole_vectors(count):
-    """Return a count rounded up to whole vectors."""
-    return (count + WIDTH - 1) // WIDTH * WIDTH
+whole_vectors = inline(whole)
 
 
 @kernel

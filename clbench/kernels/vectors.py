@@ -26,6 +26,11 @@ FLOAT, INT = ir.FloatType(), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, WIDTH)
 
 
+def whole(count: int) -> int:
+    """Return a count rounded up to whole vectors."""
+    return (count + WIDTH - 1) // WIDTH * WIDTH
+
+
 def number(value: int) -> Any:
     """Return an integer constant."""
     return ir.Constant(INT, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -32,3 +33,14 @@ class Chain:
 
     layers: tuple[ChainLayer, ...]
     activation: str
+
+    def rows(self, trained: Callable[[slice], bool] = lambda place: True) -> list[tuple[int, ...]]:
+        """Return the layers as the kernels' `chain_table` takes them; `trained` tells of a tensor's place."""
+        found = []
+        for layer in self.layers:
+            bias, learns = -1, 0
+            if layer.bias is not None:
+                bias, learns = layer.bias.start, int(trained(layer.bias))
+            shape = (layer.inputs, layer.outputs, layer.weight.start, bias)
+            found.append((*shape, int(trained(layer.weight)), learns))
+        return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,7 +9,8 @@ from torch import Tensor
 from clbench.kernels.activations import CODES
 from clbench.kernels.dense import INPUTS, OUTPUTS, ROOM, chain_table
 from clbench.kernels.lanes import backward_lanes, forward_lanes, predict_lanes, square_lanes
-from clbench.models.base import ALIGNMENT, Layout, Network
+from clbench.models.base import ALIGNMENT, Network
+from clbench.models.chain import Chain
 
 PREDICTED = 128
 """Samples that are predicted at a time: so many stay near the core."""
@@ -24,19 +23,15 @@ class DenseNetwork(Network):
     repeatedly; `predict` disturbs neither. Results are fresh tensors.
 
     Args:
-        layout: the parameters, `<layer>.weight` and (where there is one) `<layer>.bias`.
-        names: the layers from input to output.
-        activation: name of the activation after every layer but the last.
+        chain: the layers and their places.
         theta, gradient: `[lane, padded]`.
     """
 
-    def __init__(
-        self, layout: Layout, names: Sequence[str], activation: str, theta: Tensor, gradient: Tensor
-    ) -> None:
+    def __init__(self, chain: Chain, theta: Tensor, gradient: Tensor) -> None:
         """Take the addresses of the flat tensors; what a pass needs comes with the first batch."""
         self._theta, self._gradient = theta, gradient
         self._lanes = len(theta)
-        self._layers, self._activation = chain_layers(layout, names), CODES[activation]
+        self._layers, self._activation = chain.rows(), CODES[chain.activation]
         self._features, self._outputs = self._layers[0][INPUTS], self._layers[-1][OUTPUTS]
         self._chains: dict[int, np.ndarray] = {}
         self._room = self._own_room = torch.empty(0)
@@ -90,18 +85,6 @@ class DenseNetwork(Network):
         """Return what the passes of the last batch have in common."""
         chain = self._chain(self._batch)
         return chain.ctypes.data, self._lanes, self._batch, self._room.data_ptr(), int(chain[0, ROOM])
-
-
-def chain_layers(layout: Layout, names: Sequence[str]) -> list[tuple[int, ...]]:
-    """Return the layers' shapes and places in θ, as `chain_table` takes them; all are trained."""
-    places = layout.slices()
-    shapes = {parameter.name: parameter.shape for parameter in layout.parameters}
-    found = []
-    for name in names:
-        (outputs, inputs), bias = shapes[f"{name}.weight"], places.get(f"{name}.bias")
-        begins = (places[f"{name}.weight"].start, -1 if bias is None else bias.start)
-        found.append((inputs, outputs, *begins, 1, int(bias is not None)))
-    return found
 
 
 def _place(tensor: Tensor) -> tuple[int, int]:

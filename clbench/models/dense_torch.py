@@ -15,7 +15,10 @@ class TorchDenseNetwork(Network):
     """What `DenseNetwork` is, by batched products.
 
     Args:
-        layout, names, activation, theta, gradient: see `DenseNetwork`.
+        layout: the parameters, `<layer>.weight` and (where there is one) `<layer>.bias`.
+        names: the layers from input to output.
+        activation: name of the activation after every layer but the last.
+        theta, gradient: `[lane, padded]`.
     """
 
     def __init__(

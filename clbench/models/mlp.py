@@ -78,8 +78,9 @@ class MLP(Model):
 
     def bind(self, stream: Stream, theta: Tensor, gradient: Tensor) -> Network:
         """Return the network over `theta` and `gradient`: by kernels where they are float32 on the CPU."""
-        kind = DenseNetwork if takes_kernels(theta) else TorchDenseNetwork
-        return kind(self.layout(stream), self._names(), self.activation, theta, gradient)
+        if takes_kernels(theta):
+            return DenseNetwork(self.chain(stream), theta, gradient)
+        return TorchDenseNetwork(self.layout(stream), self._names(), self.activation, theta, gradient)
 
     def chain(self, stream: Stream) -> Chain:
         layout = self.layout(stream)

@@ -12,6 +12,7 @@ import torch
 from runs import runs_of
 from workloads import Workload
 
+from clbench.engine.acting import Acting
 from clbench.engine.batches import Batches
 from clbench.engine.data import build_streams, step_bounds
 from clbench.engine.eager import EagerStepper
@@ -55,7 +56,7 @@ class Stage:
         context = LanesContext(program, state)
         address = context.train_addresses(0)
         bounds = step_bounds(address.shape[1], program.training, self.steps, first=0)
-        stepper = EagerStepper(context, Batches(context, address, bounds))
+        stepper = EagerStepper(Acting(context), Batches(context, address, bounds))
         return lambda steps: stepper.advance(state, 0, steps)
 
 
